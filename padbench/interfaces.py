@@ -1,0 +1,183 @@
+"""The protocols a plugin implements. A plugin author reads this one file.
+
+A component is a class. Its constructor takes a `Runtime` and then keyword-only parameters with types and defaults: they
+are the keys a recipe and `--set` may name, and what they do not name is refused. It is registered by reference
+(`"module:Class"`, see `padbench.hookspecs`) and imported when used. All images are float32 RGB in [0, 1], batches
+(B, 3, H, W); cameras have OpenCV axes; results must not depend on the batch size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from padbench.scene import Cameras, GroundTruth, Scene, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+API_VERSION = 1
+"""A plugin states the version it was written for as `padbench_api_version`; another version is refused."""
+
+Item = TypeVar("Item")
+
+Poses: TypeAlias = Cameras
+"""The estimated cameras of a batch of queries."""
+
+
+class Progress(Protocol):
+    """Shows a person how far a long loop is."""
+
+    def track(self, items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:
+        """Yield the items and show a bar with the time left; `total` where the items have no length."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the harness gives every component.
+
+    device: "cpu" or "cuda". seed: seeds every random choice; components keep their own generator.
+    """
+
+    device: str
+    seed: int
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Images of normality at a batch of cameras, float32.
+
+    rgb: in [0, 1]. depth: expected z in scene units, meaningful where alpha > 0. alpha: opacity in [0, 1].
+    """
+
+    rgb: Tensor  # (B, 3, H, W)
+    depth: Tensor  # (B, 1, H, W) scene units
+    alpha: Tensor  # (B, 1, H, W)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a detector says of a batch of queries, float32; larger is more anomalous.
+
+    anomaly_map: at the size of the query images, never normalised over the test set. box: x, y, width, height in px.
+    """
+
+    anomaly_map: Tensor  # (B, H, W)
+    image_score: Tensor  # (B,)
+    box: Tensor | None = None  # (B, 4) pixels
+
+
+class Representation(Protocol):
+    """How normality is stored and rendered."""
+
+    def fit(self, scene: Scene) -> None:
+        """Learn the scene from its normal views or mesh."""
+        ...
+
+    def render(self, cameras: Cameras) -> Rendering:
+        """Render the fitted scene at the cameras."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted state into an existing, empty folder; `load` restores it exactly."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Restore what `save` wrote."""
+        ...
+
+
+class PoseEstimator(Protocol):
+    """One link of the pose chain: retrieval gives a coarse pose, each next link refines it."""
+
+    def fit(self, scene: Scene, representation: Representation | None) -> None:
+        """Prepare for the scene, whose representation is already fitted."""
+        ...
+
+    def estimate(self, images: Tensor, initial: Poses | None) -> Poses:  # images: (B, 3, H, W)
+        """Estimate the cameras that took the images; `initial` is None for the first link only."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted state, if any, into an existing, empty folder."""
+        ...
+
+    def load(self, folder: Path, scene: Scene, representation: Representation | None) -> None:
+        """Be as after `fit`, from what `save` wrote."""
+        ...
+
+
+@dataclass(frozen=True)
+class FittedScene:
+    """A scene with what was fitted on it, as a detector that learns is given it."""
+
+    scene: Scene
+    representation: Representation | None
+    pose: Sequence[PoseEstimator]
+
+
+class Detector(Protocol):
+    """Compares queries with renderings of normality."""
+
+    def fit(self, fitted: Sequence[FittedScene]) -> None:
+        """Learn from the fitted scenes; frozen-feature detectors only load their weights."""
+        ...
+
+    def score(self, images: Tensor, references: Rendering | None) -> Prediction:  # images: (B, 3, H, W)
+        """Score the images against the references; None where the method has no representation."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted state, if any, into an existing, empty folder."""
+        ...
+
+    def load(self, folder: Path, fitted: Sequence[FittedScene]) -> None:
+        """Be as after `fit`, from what `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class UsesWeights(Protocol):
+    """A component that loads pretrained weights names them, for the provenance of a run."""
+
+    def weights(self) -> dict[str, str]:
+        """File name of every weight file in use -> its sha256."""
+        ...
+
+
+class Dataset(Protocol):
+    """A reader of one data set layout. Constructed as `factory(root, image_size=...)`.
+
+    root: the folder given by `--data`, `$PADBENCH_DATA` or the default data root, None for none. image_size: length of
+    the longer image side in px after resizing, None for the size on disk. A missing or damaged data set raises
+    `padbench.errors.UserError` from the constructor or the method that meets the fault.
+    """
+
+    @property
+    def root(self) -> Path:
+        """The folder that is read."""
+        ...
+
+    def classes(self) -> Sequence[str]:
+        """The task names that a complete copy of this data set would give, in canonical order."""
+        ...
+
+    def task(self, name: str) -> Task:
+        """Read one task; raises UserError for an unknown or damaged one. Images load lazily."""
+        ...
+
+    def ground_truth(self, name: str) -> Sequence[GroundTruth]:
+        """The ground truth of the task's queries, in their order. For the evaluator only."""
+        ...
+
+    def data_hash(self, name: str) -> str:
+        """A sha256 over everything of the task that can change a result."""
+        ...
+
+    def check(self) -> Sequence[str]:
+        """Validate the whole folder; one sentence for every fault."""
+        ...
