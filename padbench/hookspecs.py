@@ -15,7 +15,7 @@ hookimpl = pluggy.HookimplMarker("padbench")
 
 
 class Registry(Protocol):
-    """Where `padbench_register` puts components. A reference is "module:attribute" and is imported when used."""
+    """Where `padbench_register` puts components; a reference is "module:attribute" and imported when used."""
 
     def representation(self, name: str, reference: str) -> None:
         """Register a class that follows `interfaces.Representation`."""

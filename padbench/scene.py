@@ -72,9 +72,9 @@ class Cameras:
         (width, height) = sizes.pop()
         return Cameras(
             torch.as_tensor(np.stack([camera.K for camera in cameras]), dtype=torch.float32).to(device),
-            torch.as_tensor(
-                np.stack([camera.world_to_camera for camera in cameras]), dtype=torch.float32
-            ).to(device),
+            torch.as_tensor(np.stack([camera.world_to_camera for camera in cameras]), dtype=torch.float32).to(
+                device
+            ),
             width,
             height,
         )
@@ -117,7 +117,7 @@ class GroundTruth:
     """What is known of a query and only the evaluator opens.
 
     defect: defect type as the data set names it, None for a normal query.
-    load_mask: returns (H, W) bool at the size stored on disk, True on the defect; None where the release has no mask.
+    load_mask: returns (H, W) bool at the size stored on disk, True on the defect; None where the release has none.
     box: (x, y, width, height) in pixels of the stored image, None where not annotated.
     world_to_camera: (4, 4) float64 true pose in OpenCV axes, None where unknown.
     """
@@ -153,7 +153,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Task:
-    """A unit of comparison: scenes to fit on and scenes whose queries are predicted (the same scene on MAD and RAD)."""
+    """A unit of comparison: scenes to fit on and scenes to predict (one and the same on MAD and RAD)."""
 
     name: str
     fit: Sequence[Scene]
