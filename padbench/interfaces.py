@@ -1,9 +1,9 @@
 """The protocols a plugin implements. A plugin author reads this one file.
 
 A component is a class. Its constructor takes a `Runtime` and then keyword-only parameters with types and
-defaults: they are the keys a recipe and `--set` may name, and what they do not name is refused. It is registered
-by reference (`"module:Class"`, see `padbench.hookspecs`) and imported when used. All images are float32 RGB in
-[0, 1], batches (B, 3, H, W); cameras have OpenCV axes; results must not depend on the batch size.
+defaults: they are the keys a recipe and `--set` may name, and what they do not name is refused. It is
+registered by reference (`"module:Class"`, see `padbench.hookspecs`) and imported when used. All images are
+float32 RGB in [0, 1], batches (B, 3, H, W); cameras have OpenCV axes; results must not depend on the batch size.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ class UsesWeights(Protocol):
 class Dataset(Protocol):
     """A reader of one data set layout. Constructed as `factory(root, image_size=...)`.
 
-    root: the folder given by `--data`, None to look where data is kept. image_size: length of the longer image
-    side in px after resizing, None for the size on disk. A missing or damaged data set raises
+    root: the folder given by `--data`, None to look where data is kept. image_size: length of the longer side of
+    the images in px after resizing, None for the size on disk. A missing or damaged data set raises
     `padbench.errors.UserError` from the constructor or the method that meets the fault.
     """
 

@@ -117,7 +117,7 @@ class GroundTruth:
     """What is known of a query and only the evaluator opens.
 
     defect: defect type as the data set names it, None for a normal query.
-    load_mask: returns (H, W) bool at the size stored on disk, True on the defect; None where the release has none.
+    load_mask: returns (H, W) bool at the size on disk, True on the defect; None where the release has no masks.
     box: (x, y, width, height) in pixels of the stored image, None where not annotated.
     world_to_camera: (4, 4) float64 true pose in OpenCV axes, None where unknown.
     """
