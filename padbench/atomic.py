@@ -47,9 +47,7 @@ def unwritable(path: Path, error: OSError) -> UserError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return UserError(f"cannot write {path}: no permission; choose another folder with --out")
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return UserError(
-            f"cannot write {path}: a part of this path is not a folder; choose another with --out"
-        )
+        return UserError(f"cannot write {path}: a part of this path is not a folder; choose another with --out")
     return UserError(f"cannot write {path}: {error.strerror or error}; choose another folder with --out")
 
 

@@ -125,9 +125,7 @@ class Plugins:
     def clashes(self) -> list[str]:
         """One sentence for each name that two packages claim."""
         return [
-            _clash(registrations)
-            for _, registrations in sorted(self._registered.items())
-            if len(registrations) > 1
+            _clash(registrations) for _, registrations in sorted(self._registered.items()) if len(registrations) > 1
         ]
 
     def find(self, kind: str, name: str) -> Registration:

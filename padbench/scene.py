@@ -72,9 +72,7 @@ class Cameras:
         (width, height) = sizes.pop()
         return Cameras(
             torch.as_tensor(np.stack([camera.K for camera in cameras]), dtype=torch.float32).to(device),
-            torch.as_tensor(np.stack([camera.world_to_camera for camera in cameras]), dtype=torch.float32).to(
-                device
-            ),
+            torch.as_tensor(np.stack([camera.world_to_camera for camera in cameras]), dtype=torch.float32).to(device),
             width,
             height,
         )

@@ -56,9 +56,7 @@ class RunFolder:
                 f"{path} holds no run: unit.json is missing; give a folder that 'padbench run' wrote"
             ) from None
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"{file} cannot be read ({error}); run the unit again with --overwrite"
-            ) from error
+            raise UserError(f"{file} cannot be read ({error}); run the unit again with --overwrite") from error
         if self.info.get("schema") != SCHEMA:
             raise UserError(
                 f"{file} has schema {self.info.get('schema')!r}, this padbench reads {SCHEMA}; run the unit again"
@@ -80,12 +78,13 @@ class RunFolder:
     def anomaly_map(self, row: Any) -> NDArray[np.float32]:
         """The anomaly map of a row of `predictions()`, (H, W) float32."""
         levels = _read_image(self.path / "maps" / f"{row['id']}.png")
-        return (row["map_offset"] + row["map_scale"] * levels.astype(np.float64)).astype(np.float32)
+        values: NDArray[np.float64] = row["map_offset"] + row["map_scale"] * levels.astype(np.float64)
+        return values.astype(np.float32)
 
     def rendering(self, query_id: str) -> NDArray[np.float32] | None:
         """The normal rendering a query was compared with, (H, W, 3) float32 in [0, 1]; None where there is none."""
         path = self.path / "renders" / f"{query_id}.png"
-        return _read_image(path).astype(np.float32) / 255 if path.exists() else None
+        return _read_image(path).astype(np.float32) / np.float32(255) if path.exists() else None
 
 
 def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
@@ -168,6 +167,4 @@ def _read_image(path: Path) -> NDArray[Any]:
         with Image.open(path) as image:
             return np.asarray(image)
     except (OSError, SyntaxError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); delete the unit's folder and run it again"
-        ) from error
+        raise UserError(f"{path} cannot be read ({error}); delete the unit's folder and run it again") from error

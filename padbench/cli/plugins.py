@@ -24,9 +24,7 @@ def command(as_json: bool) -> None:
                 "plugin": origin.plugin,
                 "distribution": origin.distribution,
                 "version": origin.version,
-                "registers": [
-                    {"kind": item.kind, "name": item.name} for item in registered if item.origin == origin
-                ],
+                "registers": [{"kind": item.kind, "name": item.name} for item in registered if item.origin == origin],
             }
             for origin, _ in plugins.modules
         ]
