@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -93,6 +94,7 @@ class Plugins:
         self.modules: list[tuple[Origin, ModuleType]] = []
         self.broken: list[BrokenPlugin] = []
         self._registered: dict[tuple[str, str], list[Registration]] = {}
+        self._reported: set[str] = set()
 
     def add(self, module: ModuleType, origin: Origin) -> None:
         """Register a plugin module; a faulty one is recorded in `broken` and leaves nothing behind."""
@@ -115,6 +117,12 @@ class Plugins:
         self.modules.append((origin, module))
         for registration in registry.registrations:
             self._registered.setdefault((registration.kind, registration.name), []).append(registration)
+
+    def report_observer(self, hook: str, error: Exception) -> None:
+        """Warn, once per hook, that an observer raised."""
+        if hook not in self._reported:
+            self._reported.add(hook)
+            warnings.warn(f"an observer of {hook} failed: {type(error).__name__}: {error}", stacklevel=2)
 
     def registered(self, kind: str) -> Iterator[Registration]:
         """All registrations of a kind by name, clashing ones included."""
