@@ -1,0 +1,24 @@
+"""Where data sets are found: `--data`, else `$PADBENCH_DATA`, else `~/.cache/padbench/data`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def data_root() -> Path:
+    """The folder that holds a subfolder for each data set when `--data` names none."""
+    configured = os.environ.get("PADBENCH_DATA")
+    return Path(configured).expanduser() if configured else Path.home() / ".cache" / "padbench" / "data"
+
+
+def dataset_folder(name: str, given: Path | None) -> Path:
+    """The folder a reader reads for the data set of that name; it need not exist.
+
+    given: what `--data` names, either the data set's own folder or a data root with a subfolder `name`; None for the
+    subfolder `name` of `data_root()`.
+    """
+    if given is None:
+        return data_root() / name
+    given = given.expanduser()
+    return given / name if (given / name).is_dir() else given

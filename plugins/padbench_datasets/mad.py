@@ -1,0 +1,185 @@
+"""MAD (Zhou et al., PAD: A Dataset and Benchmark for Pose-agnostic Anomaly Detection, NeurIPS 2023) and its layout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from padbench.data_root import dataset_folder
+from padbench.errors import UserError, nearest
+from padbench.scene import GroundTruth, Query, Scene, Task, View
+from padbench_datasets.images import load_image, load_mask, no_defect, read_size, scaled_size
+from padbench_datasets.layout import MEMBERS, ClassFolder, list_folder, read_class
+from padbench_datasets.poses import opencv_world_to_camera, pinhole
+
+PUBLISHED_CLASSES = (
+    "01Gorilla",
+    "02Unicorn",
+    "03Mallard",
+    "04Turtle",
+    "05Whale",
+    "06Bird",
+    "07Owl",
+    "08Sabertooth",
+    "09Swan",
+    "10Sheep",
+    "11Pig",
+    "12Zalika",
+    "13Pheonix",
+    "14Elephant",
+    "15Parrot",
+    "16Cat",
+    "17Scorpion",
+    "18Obesobeso",
+    "19Bear",
+    "20Puppy",
+)
+"""The classes of MAD-Sim, spelt as on disk."""
+
+
+class MadDataset:
+    """MAD-Sim, or any data set in its layout: one task per class folder (see `padbench_datasets.layout`).
+
+    root: the folder with the class folders, or a data root that has it as subfolder `mad`; None for the default data
+    root. image_size: longer image side in px, None for the size on disk. Raises UserError where there is no class.
+    """
+
+    name = "mad"
+
+    def __init__(self, root: Path | None, *, image_size: int | None = None) -> None:
+        if image_size is not None and image_size < 1:
+            raise UserError(f"image size {image_size}: give the longer side in pixels, at least 1")
+        self._root = dataset_folder(self.name, root)
+        self._image_size = image_size
+        self._present = _class_folders(self._root)
+        if not self._present:
+            raise UserError(_missing(self._root))
+        self._folders: dict[str, ClassFolder] = {}
+        self._hashes: dict[str, str] = {}
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds the class folders."""
+        return self._root
+
+    def classes(self) -> Sequence[str]:
+        """The 20 published classes if any of them is on disk (so a missing one shows), else the folders there are."""
+        return PUBLISHED_CLASSES if self._published() else self._present
+
+    def task(self, name: str) -> Task:
+        """Read one class: fit and test on the same scene; raises UserError with the first fault of its folder."""
+        folder = self._intact(name)
+        stored, size = folder.size, scaled_size(folder.size, self._image_size)
+        views = tuple(
+            View(path.stem, pinhole(pose, folder.camera_angle_x, stored, size), partial(load_image, path, stored, size))
+            for path, pose in folder.train
+        )
+        queries = tuple(Query(test.id, partial(load_image, test.path, stored, size)) for test in folder.test)
+        scene = Scene(name, views, queries)
+        return Task(name, (scene,), (scene,))
+
+    def ground_truth(self, name: str) -> Sequence[GroundTruth]:
+        """Defect type, mask at the size on disk and, where `test_poses.json` exists, the true pose of each query."""
+        folder = self._intact(name)
+        return tuple(
+            GroundTruth(
+                test.id,
+                test.defect,
+                partial(no_defect, folder.size) if test.mask is None else partial(load_mask, test.mask, folder.size),
+                world_to_camera=None if test.camera_to_world is None else opencv_world_to_camera(test.camera_to_world),
+            )
+            for test in folder.test
+        )
+
+    def data_hash(self, name: str) -> str:
+        """A sha256 over names and contents of the class's images, masks and poses; read once per instance."""
+        if name not in self._hashes:
+            folder = self._intact(name)
+            files = {folder.path / "transforms.json", *folder.readable}
+            if (poses := folder.path / "test_poses.json").exists():
+                files.add(poses)
+            digest = hashlib.sha256()
+            for file in sorted(files, key=lambda file: file.relative_to(folder.path).as_posix()):
+                digest.update(file.relative_to(folder.path).as_posix().encode() + b"\0")
+                digest.update(hashlib.sha256(_read_bytes(file)).digest())
+            self._hashes[name] = digest.hexdigest()
+        return self._hashes[name]
+
+    def check(self) -> Sequence[str]:
+        """Validate all classes and decode every image and mask; one sentence for every fault."""
+        faults = []
+        for name in self.classes():
+            if name in self._present:
+                faults += self._check_class(name)
+            else:
+                faults.append(f"{self._root / name} is missing: restore this class of MAD from the release")
+        if self._published():
+            faults += [
+                f"{self._root / name} is no class of MAD: move it to another folder"
+                for name in self._present
+                if name not in PUBLISHED_CLASSES
+            ]
+        return faults
+
+    def _check_class(self, name: str) -> list[str]:
+        folder = read_class(self._root / name)
+        faults = list(folder.faults)
+        masks = {test.mask for test in folder.test}
+        for path in folder.readable:
+            try:
+                # Each file against its own header: a size that differs is among the structural faults.
+                size = read_size(path)
+                load_mask(path, size) if path in masks else load_image(path, size, size)
+            except UserError as error:
+                faults.append(str(error))
+        return faults
+
+    def _intact(self, name: str) -> ClassFolder:
+        if name not in self.classes():
+            raise UserError(f"{self._root} has no class {name!r}: {nearest(name, self.classes())}")
+        if name not in self._present:
+            raise UserError(f"{self._root / name} is missing: restore this class or choose others with --classes")
+        if name not in self._folders:
+            self._folders[name] = read_class(self._root / name)
+        folder = self._folders[name]
+        if folder.faults:
+            more = len(folder.faults) - 1
+            listed = f" ({more} more: padbench data check {self._root} --as {self.name})" if more else ""
+            raise UserError(folder.faults[0] + listed)
+        return folder
+
+    def _published(self) -> bool:
+        return any(name in PUBLISHED_CLASSES for name in self._present)
+
+
+def _class_folders(root: Path) -> tuple[str, ...]:
+    if not root.is_dir():
+        return ()
+    return tuple(
+        path.name
+        for path in list_folder(root)
+        if path.is_dir() and (path.name in PUBLISHED_CLASSES or any((path / member).exists() for member in MEMBERS))
+    )
+
+
+def _missing(root: Path) -> str:
+    inner = [path for path in list_folder(root) if path.is_dir() and _class_folders(path)] if root.is_dir() else []
+    remedy = (
+        f"name {inner[0]} with --data"
+        if inner
+        else "get MAD-Sim from https://github.com/EricLee0224/PAD and unpack it there, or name its folder with --data "
+        "(`padbench data download mad` is to do this in a later version)"
+    )
+    return (
+        f"there is no MAD class in {root}, which must hold <class>/transforms.json, <class>/train/good/N.png, "
+        f"<class>/test/good/N.png, <class>/test/<defect>/N.png and <class>/ground_truth/<defect>/N_mask.png: {remedy}"
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): restore it from the release") from error
