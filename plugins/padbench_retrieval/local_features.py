@@ -44,7 +44,7 @@ def local_features(name: str, max_keypoints: int, device: str) -> Detect:
     """
     known: dict[str, Callable[[int, str], Detect]] = {"xfeat": _xfeat, "aliked": _aliked, "disk": _disk}
     if name not in known:
-        raise UserError(f"There are no local features {name!r}: {nearest(name, known)}.")
+        raise UserError(f"there are no local features {name!r}: {nearest(name, known)}")
     return known[name](max_keypoints, device)
 
 

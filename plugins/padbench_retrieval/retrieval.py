@@ -1,0 +1,112 @@
+"""Coarse poses: the camera of the training view that matches the query in most points (IGSPAD, section 3.2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from padbench.errors import UserError
+from padbench.interfaces import Poses, Representation, Runtime
+from padbench.scene import Camera, Cameras, Scene
+from padbench_retrieval.gallery import Gallery
+from padbench_retrieval.local_features import Keypoints
+from padbench_retrieval.matching import LocalFeatureMatcher
+
+_FILE = "gallery.safetensors"
+
+
+class LightGlueRetrieval:
+    """The training view with most matches gives the pose.
+
+    features: local features, "xfeat", "aliked" or "disk". max_keypoints: per image. min_cosine: of mutual nearest
+    neighbours. shortlist: LightGlue decides among the so many views with most mutual nearest neighbours; 0 matches
+    all views with LightGlue, as the paper does; 1 leaves the decision to mutual nearest neighbours alone.
+    The features of the training views are extracted once, in `fit`.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        features: str = "xfeat",
+        max_keypoints: int = 512,
+        min_cosine: float = 0.82,
+        shortlist: int = 10,
+    ) -> None:
+        if max_keypoints < 1:
+            raise UserError(f"max_keypoints must be at least 1, not {max_keypoints}")
+        if not 0 <= min_cosine < 1:
+            raise UserError(f"min_cosine must be in [0, 1), not {min_cosine}")
+        if shortlist < 0:
+            raise UserError(f"shortlist must be 0 (all views) or a number of views, not {shortlist}")
+        self._runtime = runtime
+        self._min_cosine = min_cosine
+        self._shortlist = shortlist
+        self._matcher = LocalFeatureMatcher(runtime.device, features, max_keypoints)
+        self._gallery = Gallery([])
+        self._cameras: Sequence[Camera] = ()
+
+    def weights(self) -> dict[str, str]:
+        """See `padbench.interfaces.UsesWeights`."""
+        return self._matcher.weights()
+
+    def fit(self, scene: Scene, representation: Representation | None) -> None:
+        """Extract the local features of the training views; the representation is not used."""
+        self._cameras = _cameras(scene)
+        views = self._runtime.progress.track(scene.views, "local features of the training views")
+        self._gallery = Gallery([self._matcher.extract(view.image()[None])[0] for view in views])
+
+    def estimate(self, images: Tensor, initial: Poses | None) -> Poses:  # images: (B, 3, H, W)
+        """Return the camera of the best matching training view of each query; an initial pose is not used."""
+        chosen = [self._best_view(query) for query in self._matcher.extract(images)]
+        return Cameras.stack([self._cameras[index] for index in chosen], self._runtime.device)
+
+    def save(self, folder: Path) -> None:
+        """Write the features of the training views."""
+        views = self._gallery.views
+        stored = {
+            "keypoints": torch.tensor([len(view) for view in views]),
+            "image_size": torch.tensor([view.image_size for view in views]),
+            "positions": torch.cat([view.positions for view in views]),
+            "descriptors": torch.cat([view.descriptors for view in views]),
+            "scores": torch.cat([view.scores for view in views]),
+        }
+        save_file(stored, folder / _FILE)
+
+    def load(self, folder: Path, scene: Scene, representation: Representation | None) -> None:
+        """Read the features of the training views; raises UserError when they are those of other views."""
+        stored = load_file(folder / _FILE, device=self._runtime.device)
+        counts = stored["keypoints"].tolist()
+        if len(counts) != len(scene.views):
+            raise UserError(
+                f"{folder / _FILE} holds the features of {len(counts)} views, but {scene.name} has "
+                f"{len(scene.views)}: fit anew with --overwrite"
+            )
+        self._cameras = _cameras(scene)
+        positions, descriptors, scores = (
+            torch.split(stored[name], counts) for name in ("positions", "descriptors", "scores")
+        )
+        sizes = [(width, height) for width, height in stored["image_size"].tolist()]
+        self._gallery = Gallery(list(map(Keypoints, positions, descriptors, scores, sizes)))
+
+    @torch.inference_mode()
+    def _best_view(self, query: Keypoints) -> int:
+        counts = self._gallery.mutual_counts(query, self._min_cosine)
+        if self._shortlist == 1:
+            return int(counts.argmax())
+        candidates = torch.argsort(counts, descending=True, stable=True).tolist()
+        if self._shortlist:
+            candidates = candidates[: self._shortlist]
+        # Of equal numbers of LightGlue matches the first wins: the view with more mutual nearest neighbours.
+        matches = [len(self._matcher.match(query, self._gallery.views[index])) for index in candidates]
+        return int(candidates[matches.index(max(matches))])
+
+
+def _cameras(scene: Scene) -> list[Camera]:
+    if not scene.views:
+        raise UserError(f"{scene.name} has no posed training views, which retrieval chooses from")
+    return [view.camera for view in scene.views]
