@@ -1,0 +1,1 @@
+"""Metrics of stored predictions: fractions in [0, 1] and degrees; what is not defined is absent."""
