@@ -15,6 +15,7 @@ class BricksDataset(MadDataset):
     """
 
     name = "bricks"
+    remedy = "leave out --data to read the embedded copy"
 
     def __init__(self, root: Path | None, *, image_size: int | None = None) -> None:
         folder = Path(__file__).parent / "bricks" if root is None else dataset_folder(self.name, root)

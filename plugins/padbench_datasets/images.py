@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import sparse
 
 from padbench.errors import UserError
 
@@ -86,19 +89,25 @@ def resize(image: NDArray[np.uint8], size: Size) -> NDArray[np.float32]:
         return image.astype(np.float32) / np.float32(255)
     if (height, width) == image.shape[:2]:
         return image.astype(np.float32) / np.float32(255)
-    averaged = _average_rows(image.astype(np.float64), height)
-    averaged = _average_rows(averaged.transpose(1, 0, 2), width).transpose(1, 0, 2)
-    return np.ascontiguousarray(averaged / 255, dtype=np.float32).clip(0, 1)
+    rows, columns = _area_weights(image.shape[0], height), _area_weights(image.shape[1], width)
+    channels = image.shape[2]
+    averaged = (rows @ image.reshape(image.shape[0], -1).astype(np.float32)).reshape(height, -1, channels)
+    averaged = columns @ averaged.transpose(1, 0, 2).reshape(image.shape[1], -1)
+    averaged = averaged.reshape(width, height, channels).transpose(1, 0, 2)
+    return np.ascontiguousarray(averaged / np.float32(255)).clip(0, 1)
 
 
-def _average_rows(image: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
-    """Average the area each new row covers, from the integral over the old rows at the new rows' edges."""
-    old = image.shape[0]
-    edges = np.arange(rows + 1) * (old / rows)
-    below = np.minimum(edges.astype(np.intp), old - 1)
-    integral = np.concatenate([np.zeros_like(image[:1]), np.cumsum(image, axis=0)])
-    at_edges = integral[below] + (edges - below)[:, None, None] * image[below]
-    return np.asarray(np.diff(at_edges, axis=0) * (rows / old))
+@lru_cache(maxsize=16)
+def _area_weights(old: int, new: int) -> sparse.csr_matrix:
+    """The (new, old) matrix of the share that each old pixel has in each new one; rows sum to 1."""
+    edges = np.arange(new + 1) * (old / new)
+    first = edges[:-1].astype(np.intp)
+    covered = first[:, None] + np.arange(math.ceil(old / new) + 1)
+    shares = np.minimum(edges[1:, None], covered + 1) - np.maximum(edges[:-1, None], covered)
+    inside = (shares > 0) & (covered < old)
+    new_pixel = np.broadcast_to(np.arange(new)[:, None], covered.shape)
+    entries = shares[inside] * (new / old), (new_pixel[inside], covered[inside])
+    return sparse.csr_matrix(entries, shape=(new, old), dtype=np.float32)
 
 
 def _decode(path: Path) -> Image.Image:

@@ -203,9 +203,10 @@ def _read_frames(path: Path, images: list[Path], found: ClassFolder) -> list[tup
             else f"{path}: camera_angle_x is {angle!r}, it must be an angle in radians between 0 and pi"
         )
     frames = content.get("frames")
-    if not isinstance(frames, list):
-        missing = "has no 'frames'" if frames is None else "holds 'frames' that are no list"
-        found.faults.append(f"{path} {missing}: {_RESTORE}")
+    if not isinstance(frames, list) or not frames:
+        found.faults.append(f"{path} has no list of 'frames': {_RESTORE}")
+        return []
+    if not images:
         return []
     known = {_relative(path.parent, image): image for image in images}
     matrices: dict[Path, Matrix | None] = {}
@@ -240,6 +241,8 @@ def _read_test_poses(path: Path, tests: dict[str, list[Path]], found: ClassFolde
         return {}
     if not isinstance(frames, dict):
         found.faults.append(f"{path} has no 'frames' by image name: restore or remove it")
+        return {}
+    if not any(tests.values()):
         return {}
     known = {f"{kind}/{image.name}": image for kind, images in tests.items() for image in images}
     poses: dict[Path, Matrix] = {}

@@ -47,6 +47,11 @@ class MadDataset:
     """
 
     name = "mad"
+    remedy = (
+        "get MAD-Sim from https://github.com/EricLee0224/PAD and unpack it there, or name its folder with --data "
+        "(`padbench data download mad` is to do this in a later version)"
+    )
+    """What a person does whose data set is missing."""
 
     def __init__(self, root: Path | None, *, image_size: int | None = None) -> None:
         if image_size is not None and image_size < 1:
@@ -55,7 +60,7 @@ class MadDataset:
         self._image_size = image_size
         self._present = _class_folders(self._root)
         if not self._present:
-            raise UserError(_missing(self._root))
+            raise UserError(self._missing())
         self._folders: dict[str, ClassFolder] = {}
         self._hashes: dict[str, str] = {}
 
@@ -150,6 +155,15 @@ class MadDataset:
             raise UserError(folder.faults[0] + listed)
         return folder
 
+    def _missing(self) -> str:
+        root = self._root
+        inner = [path for path in list_folder(root) if path.is_dir() and _class_folders(path)] if root.is_dir() else []
+        return (
+            f"there is no class of data set {self.name} in {root}, which must hold <class>/transforms.json, "
+            "<class>/train/good/N.png, <class>/test/good/N.png, <class>/test/<defect>/N.png and "
+            f"<class>/ground_truth/<defect>/N_mask.png: {f'name {inner[0]} with --data' if inner else self.remedy}"
+        )
+
     def _published(self) -> bool:
         return any(name in PUBLISHED_CLASSES for name in self._present)
 
@@ -161,20 +175,6 @@ def _class_folders(root: Path) -> tuple[str, ...]:
         path.name
         for path in list_folder(root)
         if path.is_dir() and (path.name in PUBLISHED_CLASSES or any((path / member).exists() for member in MEMBERS))
-    )
-
-
-def _missing(root: Path) -> str:
-    inner = [path for path in list_folder(root) if path.is_dir() and _class_folders(path)] if root.is_dir() else []
-    remedy = (
-        f"name {inner[0]} with --data"
-        if inner
-        else "get MAD-Sim from https://github.com/EricLee0224/PAD and unpack it there, or name its folder with --data "
-        "(`padbench data download mad` is to do this in a later version)"
-    )
-    return (
-        f"there is no MAD class in {root}, which must hold <class>/transforms.json, <class>/train/good/N.png, "
-        f"<class>/test/good/N.png, <class>/test/<defect>/N.png and <class>/ground_truth/<defect>/N_mask.png: {remedy}"
     )
 
 

@@ -1,0 +1,180 @@
+"""padbench data: what a data set holds, whether a copy of it is intact, and where to get it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from padbench.errors import UserError
+from padbench.plugins import load_plugins
+
+if TYPE_CHECKING:
+    from padbench.interfaces import Dataset
+    from padbench.scene import Task
+
+_PAPERS = ("licen", "readme", "attribution")
+"""How the names of files begin that say what a data set is and what one may do with it."""
+
+
+@click.group()
+def command() -> None:
+    """Show and check data sets.
+
+    Example: padbench data info bricks
+    """
+
+
+@command.command()
+@click.argument("name")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set or data root.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(name: str, data: Path | None, as_json: bool) -> None:
+    """Show classes, numbers of images, image size and licence files of a data set.
+
+    Example: padbench data info mad --data ~/data/MAD-Sim
+    """
+    dataset = _open(name, data)
+    classes = [_describe(dataset, task_name) for task_name in dataset.classes()]
+    papers = [str(path) for path in _papers(dataset, classes)]
+    if as_json:
+        content = {"dataset": name, "root": str(dataset.root), "licence_and_readme": papers, "classes": classes}
+        click.echo(json.dumps(content, indent=2))
+        return
+    _print_classes(name, classes)
+    click.echo(f"folder: {dataset.root}")
+    names = [str(Path(paper).relative_to(dataset.root)) for paper in papers]
+    click.echo(f"licence and readme there: {', '.join(names) or 'none'}")
+    for described in classes:
+        if described["fault"]:
+            click.echo(f"{described['class']}: {described['fault']}")
+
+
+@command.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--as", "name", required=True, help="The data set whose layout the folder must have.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(context: click.Context, path: Path, name: str, as_json: bool) -> None:
+    """Validate a folder: decode every image, compare masks, poses and counts, list every fault. Exit code 2 for any.
+
+    Example: padbench data check ~/data/MAD-Sim --as mad
+    """
+    dataset = _open(name, path)
+    faults = list(dataset.check())
+    intact = {task_name: images for task_name in dataset.classes() if (images := _intact(dataset, task_name, faults))}
+    if as_json:
+        content = {
+            "dataset": name,
+            "root": str(dataset.root),
+            "classes": len(dataset.classes()),
+            "intact": intact,
+            "faults": faults,
+        }
+        click.echo(json.dumps(content, indent=2))
+    else:
+        for fault in faults:
+            click.echo(fault)
+        click.echo(
+            f"{dataset.root}: {len(faults) or 'no'} fault{'' if len(faults) == 1 else 's'}; "
+            f"{len(intact)} of {len(dataset.classes())} classes are intact, with {sum(intact.values())} images"
+        )
+    context.exit(2 if faults else 0)
+
+
+@command.command()
+@click.argument("name")
+def download(name: str) -> None:
+    """Say where to get a data set and where to put it; this version downloads nothing itself.
+
+    Example: padbench data download mad
+    """
+    factory = load_plugins().resolve("dataset", name)
+    try:
+        dataset = factory(None, image_size=None)
+    except UserError as missing:
+        raise UserError(f"this version does not download data: {missing}") from missing
+    click.echo(f"{name} is already at {dataset.root}")
+
+
+def _open(name: str, data: Path | None) -> Dataset:
+    dataset: Dataset = load_plugins().resolve("dataset", name)(data, image_size=None)
+    return dataset
+
+
+def _describe(dataset: Dataset, task_name: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"class": task_name, "views": None, "normal": None, "defects": {}, "size": None}
+    described |= {"true_poses": None, "fault": None}
+    try:
+        task = dataset.task(task_name)
+        truth = dataset.ground_truth(task_name)
+        described["size"] = _image_size(task)
+    except UserError as error:
+        return described | {"fault": str(error)}
+    described["views"] = sum(len(scene.views) for scene in task.fit)
+    described["normal"] = sum(not known.anomalous for known in truth)
+    described["defects"] = dict(Counter(known.defect for known in truth if known.defect is not None))
+    described["true_poses"] = all(known.world_to_camera is not None for known in truth)
+    return described
+
+
+def _image_size(task: Task) -> list[int]:
+    """Width and height; scenes without views have the size of their first query."""
+    for scene in (*task.fit, *task.test):
+        if scene.views:
+            return [scene.views[0].camera.width, scene.views[0].camera.height]
+        if scene.queries:
+            height, width, _ = scene.queries[0].load().shape
+            return [width, height]
+    raise UserError(f"task {task.name!r} has no image")
+
+
+def _papers(dataset: Dataset, classes: list[dict[str, Any]]) -> list[Path]:
+    """Licence and readme files of the root, else of the first class that has some."""
+    for folder in (dataset.root, *(dataset.root / described["class"] for described in classes)):
+        if folder.is_dir():
+            found = sorted(path for path in folder.iterdir() if path.name.lower().startswith(_PAPERS))
+            if found:
+                return found
+    return []
+
+
+def _print_classes(name: str, classes: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=name, title_justify="left", box=box.SIMPLE)
+    for heading in ("class", "views", "normal queries", "defects", "size", "true poses"):
+        table.add_column(heading, justify="left" if heading in ("class", "defects") else "right")
+    for described in classes:
+        if described["fault"]:
+            table.add_row(described["class"], *[""] * 2, "missing or damaged")
+            continue
+        width, height = described["size"]
+        table.add_row(
+            described["class"],
+            str(described["views"]),
+            str(described["normal"]),
+            ", ".join(f"{count} {defect}" for defect, count in described["defects"].items()),
+            f"{width}x{height}",
+            "known" if described["true_poses"] else "unknown",
+        )
+    Console().print(table)
+
+
+def _intact(dataset: Dataset, task_name: str, faults: list[str]) -> int:
+    """The number of images of a class that no fault names, 0 for a class with a fault."""
+    folder = re.compile(re.escape(str(dataset.root / task_name)) + r"(?!\w)")
+    if any(folder.search(fault) for fault in faults):
+        return 0
+    try:
+        task = dataset.task(task_name)
+    except UserError:
+        return 0
+    scenes = {id(scene): scene for scene in (*task.fit, *task.test)}.values()
+    return sum(len(scene.views) + len(scene.queries) for scene in scenes)
