@@ -3,6 +3,7 @@
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from padbench_igspad.matching_points import matching_points_weights
 
 coordinate = st.floats(-8, 40, width=32)
