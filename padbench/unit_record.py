@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from padbench.atomic import unwritable, write_atomically, write_json_atomically
+from padbench.atomic import sync_tree, unwritable, write_atomically, write_json_atomically
 from padbench.errors import UserError
 from padbench.methods import Method, describe_difference
 from padbench.store import SCHEMA, RunFolder, Unit, read_predictions, write_predictions
@@ -117,12 +117,14 @@ class UnitRecord:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir(parents=True)
             component.save(temporary)
+            sync_tree(temporary)
             self.info["fit_seconds"][label] = seconds
             self.save()
             temporary.rename(target)
         except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
             raise unwritable(target, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Append rows of predicted queries; they reach the disk now or soon."""
