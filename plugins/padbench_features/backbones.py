@@ -1,0 +1,187 @@
+"""Frozen networks by name, each with the list of feature maps it can give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import timm
+from segment_anything.modeling import ImageEncoderViT
+from torch import Tensor, nn
+
+from padbench.errors import UserError, nearest
+from padbench.weights import WeightFile, load
+from padbench_features.weights import WEIGHTS
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One feature map: where it is taken, pixels of the input per location, number of channels."""
+
+    name: str
+    stride: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A frozen network with its weights.
+
+    layers: the maps it can give, finest first. mean, std: of the RGB input in [0, 1]. input_size: side in px it was
+    trained for; fixed_size: it accepts that square only. forward: normalised images (B, 3, H, W) and indices of layers
+    -> their maps (B, C, H / stride, W / stride).
+    """
+
+    layers: tuple[Layer, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    input_size: int
+    fixed_size: bool
+    weight: WeightFile
+    forward: Callable[[Tensor, Sequence[int]], list[Tensor]]
+
+
+_SAM_ENCODERS: dict[str, dict[str, Any]] = {
+    "sam_vit_b": {"embed_dim": 768, "depth": 12, "num_heads": 12, "global_attn_indexes": (2, 5, 8, 11)},
+    "sam_vit_l": {"embed_dim": 1024, "depth": 24, "num_heads": 16, "global_attn_indexes": (5, 11, 17, 23)},
+    "sam_vit_h": {"embed_dim": 1280, "depth": 32, "num_heads": 16, "global_attn_indexes": (7, 15, 23, 31)},
+}
+
+
+def load_backbone(name: str, device: str) -> Backbone:
+    """Load "efficientnet_lite0", "sam_vit_b", "sam_vit_l", "sam_vit_h" or any classification model of timm.
+
+    The weights are those of `WEIGHTS`, for other timm models the file their configuration names. Raises UserError for
+    an unknown name and for weights that are missing, wrong or of another network.
+    """
+    if name in _SAM_ENCODERS:
+        return sam_image_encoder(WEIGHTS[name], device, **_SAM_ENCODERS[name])
+    if name == "efficientnet_lite0":
+        return _timm_backbone("tf_efficientnet_lite0", WEIGHTS[name], device, rename=timm_efficientnet_names)
+    if not timm.is_model(name):
+        known = [*_SAM_ENCODERS, "efficientnet_lite0", *timm.list_models()]
+        raise UserError(f"there is no feature extractor {name!r}: {nearest(name, known)}")
+    return _timm_backbone(name, WEIGHTS.get(name) or _timm_weights(name), device)
+
+
+def sam_image_encoder(
+    weight: WeightFile,
+    device: str,
+    *,
+    embed_dim: int,
+    depth: int,
+    num_heads: int,
+    global_attn_indexes: Sequence[int],
+    image_size: int = 1024,
+) -> Backbone:
+    """The image encoder of Segment Anything (Kirillov et al. 2023) from a checkpoint of the whole model."""
+    encoder = ImageEncoderViT(
+        img_size=image_size,
+        patch_size=16,
+        embed_dim=embed_dim,
+        depth=depth,
+        num_heads=num_heads,
+        mlp_ratio=4,
+        out_chans=256,
+        qkv_bias=True,
+        norm_layer=partial(nn.LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=14,
+        global_attn_indexes=tuple(global_attn_indexes),
+    )
+    prefix = "image_encoder."
+    state = {k.removeprefix(prefix): v for k, v in load(weight).items() if k.startswith(prefix)}
+    _load_strictly(encoder, state, weight)
+    encoder.eval().requires_grad_(False).to(device)
+    return Backbone(
+        layers=(Layer("image_encoder.neck", 16, 256),),
+        mean=(123.675 / 255, 116.28 / 255, 103.53 / 255),
+        std=(58.395 / 255, 57.12 / 255, 57.375 / 255),
+        input_size=image_size,
+        fixed_size=True,
+        weight=weight,
+        forward=lambda images, _: [encoder(images)],
+    )
+
+
+def timm_efficientnet_names(state: dict[str, Tensor], network: Any) -> dict[str, Tensor]:
+    """Translate the names of efficientnet_lite_pytorch, which counts blocks through, to timm's, which does by stage."""
+    blocks = [(stage, index) for stage, group in enumerate(network.blocks) for index in range(len(group))]
+    outer = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+    # The first block has no expansion: its norms and its projection are numbered one lower.
+    first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+    inner = {
+        "_expand_conv": "conv_pw",
+        "_bn0": "bn1",
+        "_depthwise_conv": "conv_dw",
+        "_bn1": "bn2",
+        "_project_conv": "conv_pwl",
+        "_bn2": "bn3",
+    }
+
+    def rename(name: str) -> str:
+        if not name.startswith("_blocks."):
+            module, parameter = name.split(".")
+            return f"{outer[module]}.{parameter}"
+        _, number, module, parameter = name.split(".")
+        stage, index = blocks[int(number)]
+        names = first if int(number) == 0 else inner
+        return f"blocks.{stage}.{index}.{names[module]}.{parameter}"
+
+    return {rename(name): value for name, value in state.items()}
+
+
+def _timm_backbone(
+    name: str,
+    weight: WeightFile,
+    device: str,
+    rename: Callable[[dict[str, Tensor], Any], dict[str, Tensor]] | None = None,
+) -> Backbone:
+    network: Any = timm.create_model(name, pretrained=False)
+    if not hasattr(network, "forward_intermediates"):
+        raise UserError(f"timm's {name} gives no intermediate feature maps: choose another extractor")
+    state = load(weight)
+    if rename is not None:
+        state = rename(state, network)
+    _load_strictly(network, state, weight)
+    network.eval().requires_grad_(False).to(device)
+
+    def forward(images: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        maps: list[Tensor] = network.forward_intermediates(
+            images, indices=list(layers), intermediates_only=True, stop_early=True, output_fmt="NCHW"
+        )
+        return maps
+
+    configuration = network.pretrained_cfg
+    return Backbone(
+        layers=tuple(Layer(info["module"], info["reduction"], info["num_chs"]) for info in network.feature_info),
+        mean=configuration["mean"],
+        std=configuration["std"],
+        input_size=configuration["input_size"][-1],
+        fixed_size=bool(configuration.get("fixed_input_size")),
+        weight=weight,
+        forward=forward,
+    )
+
+
+def _timm_weights(name: str) -> WeightFile:
+    configuration: Any = timm.get_pretrained_cfg(name)
+    if configuration is None or not configuration.hf_hub_id:
+        raise UserError(f"timm knows no pretrained weights for {name}: choose another extractor")
+    repository: str = configuration.hf_hub_id
+    return WeightFile(
+        name=f"{repository.rpartition('/')[2]}.safetensors",
+        source=f"https://huggingface.co/{repository}/resolve/main/model.safetensors",
+        licence=configuration.license or "unknown",
+        sha256=None,
+    )
+
+
+def _load_strictly(network: nn.Module, state: dict[str, Tensor], weight: WeightFile) -> None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"the weights {weight.name} are not those of this network: {reason}") from error
