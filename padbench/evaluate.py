@@ -1,0 +1,60 @@
+"""From a finished run to its metrics.json and pictures: reads what was stored and the data set, runs no method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from padbench.atomic import write_json_atomically
+from padbench.errors import UserError
+from padbench.interfaces import Dataset
+from padbench.metrics.unit import measure
+from padbench.plugins import load_plugins
+from padbench.store import RunFolder
+
+
+def evaluate(run: RunFolder) -> dict[str, Any]:
+    """Compute the metrics of a finished unit, write them as metrics.json into its folder and return them.
+
+    Raises UserError when the unit is not done, when the data set is missing or has changed since the run, and when
+    predictions and data set do not fit together; an older metrics.json is then left as it was.
+    """
+    _require_done(run)
+    metrics = measure(run, _dataset(run).ground_truth(run.unit.task))
+    write_json_atomically(run.path / "metrics.json", metrics)
+    return metrics
+
+
+def write_pictures(run: RunFolder) -> list[Path]:
+    """Draw each query with its rendering, anomaly map and ground truth into pictures/ of the unit's folder.
+
+    Returns the files in the order of the predictions. Raises UserError as `evaluate` does.
+    """
+    from padbench.report.pictures import draw_pictures
+
+    _require_done(run)
+    dataset = _dataset(run)
+    queries = [query for scene in dataset.task(run.unit.task).test for query in scene.queries]
+    return draw_pictures(run, queries, dataset.ground_truth(run.unit.task))
+
+
+def _require_done(run: RunFolder) -> None:
+    if run.info["status"] != "done":
+        unit = run.unit
+        raise UserError(
+            f"{run.path} is not finished (status {run.info['status']!r}); run it to the end first: padbench run "
+            f"--method {unit.method} --dataset {unit.dataset} --classes {unit.task}"
+        )
+
+
+def _dataset(run: RunFolder) -> Dataset:
+    """Open the data set the unit was run on and make sure that it is still the same."""
+    described = run.info["dataset"]
+    factory = load_plugins().resolve("dataset", described["name"])
+    dataset: Dataset = factory(Path(described["root"]), image_size=described["image_size"])
+    if dataset.data_hash(run.unit.task) != run.info["hashes"]["data"]:
+        raise UserError(
+            f"the data of {run.unit.task} in {described['root']} is not what {run.path} was run on; restore it, or run "
+            "the unit again with --overwrite"
+        )
+    return dataset
