@@ -1,0 +1,93 @@
+"""Sort the visible Gaussians by depth, once for the image, and deal them out to the tiles in that order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from padbench_gaussians.kernels.records import TILE_SHIFT
+
+DIGIT_BITS = 12
+
+
+@njit(cache=True, nogil=True)
+def bin_into_tiles(
+    depth_bits: Any,  # (N,) uint32 view of the depths
+    bounds: Any,  # (N, 4) int16
+    tiles: Any,  # (N,) int32
+    tile_columns: int,
+    tile_rows: int,
+) -> Any:
+    """Return first_slot (N + 1), tile_start (T + 1) and the entries: the Gaussians of every tile, front to back."""
+    number = tiles.size
+    first_slot = np.empty(number + 1, np.int32)
+    visible = 0
+    total = 0
+    for i in range(number):
+        first_slot[i] = total
+        total += tiles[i]
+        visible += tiles[i] > 0
+    first_slot[number] = total
+
+    order = _sort_by_depth(depth_bits, tiles, visible)
+
+    fill = np.zeros(tile_columns * tile_rows + 1, np.int32)
+    for k in range(visible):
+        i = order[k]
+        for row in range(bounds[i, 2] >> TILE_SHIFT, (bounds[i, 3] >> TILE_SHIFT) + 1):
+            for column in range(bounds[i, 0] >> TILE_SHIFT, (bounds[i, 1] >> TILE_SHIFT) + 1):
+                fill[row * tile_columns + column + 1] += 1
+    for tile in range(tile_columns * tile_rows):
+        fill[tile + 1] += fill[tile]
+    tile_start = fill.copy()
+    entries = np.empty(total, np.int32)
+    for k in range(visible):
+        i = order[k]
+        for row in range(bounds[i, 2] >> TILE_SHIFT, (bounds[i, 3] >> TILE_SHIFT) + 1):
+            for column in range(bounds[i, 0] >> TILE_SHIFT, (bounds[i, 1] >> TILE_SHIFT) + 1):
+                tile = row * tile_columns + column
+                entries[fill[tile]] = i
+                fill[tile] += 1
+    return first_slot, tile_start, entries
+
+
+@njit(cache=True, nogil=True)
+def _sort_by_depth(depth_bits: Any, tiles: Any, visible: int) -> Any:
+    """Stable radix sort; positive floats sort as their bits. Only the bits in which the depths differ take a pass."""
+    keys, order = np.empty(visible, np.uint32), np.empty(visible, np.int32)
+    other_keys, other_order = np.empty(visible, np.uint32), np.empty(visible, np.int32)
+    lowest, highest = np.uint32(0xFFFFFFFF), np.uint32(0)
+    k = 0
+    for i in range(tiles.size):
+        if tiles[i] > 0:
+            keys[k] = depth_bits[i]
+            order[k] = i
+            lowest = min(lowest, keys[k])
+            highest = max(highest, keys[k])
+            k += 1
+    bits = 0
+    while visible > 0 and (np.uint64(highest - lowest) >> np.uint64(bits)) > 0:
+        bits += 1
+    passes = (bits + DIGIT_BITS - 1) // DIGIT_BITS
+    if passes == 0:
+        return order
+    digit = (bits + passes - 1) // passes
+    mask = np.uint32((1 << digit) - 1)
+    for turn in range(passes):
+        shift = np.uint32(turn * digit)
+        position = np.zeros((1 << digit) + 1, np.int32)
+        for k in range(visible):
+            position[(((keys[k] - lowest) >> shift) & mask) + np.uint32(1)] += 1
+        for value in range(1 << digit):
+            position[value + 1] += position[value]
+        for k in range(visible):
+            value = ((keys[k] - lowest) >> shift) & mask
+            target = position[value]
+            position[value] = target + 1
+            other_keys[target] = keys[k]
+            other_order[target] = order[k]
+        keys, other_keys = other_keys, keys
+        order, other_order = other_order, order
+    return order
