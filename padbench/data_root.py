@@ -21,4 +21,8 @@ def dataset_folder(name: str, given: Path | None) -> Path:
     if given is None:
         return data_root() / name
     given = given.expanduser()
-    return given / name if (given / name).is_dir() else given
+    try:
+        nested = (given / name).is_dir()
+    except PermissionError:
+        nested = False  # the reader names what it may not read
+    return given / name if nested else given

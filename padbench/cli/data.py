@@ -149,7 +149,7 @@ def _print_classes(name: str, classes: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(title=name, title_justify="left", box=box.SIMPLE)
-    for heading in ("class", "views", "normal queries", "defects", "size", "true poses"):
+    for heading in ("class", "views", "normal", "defects", "size", "poses"):
         table.add_column(heading, justify="left" if heading in ("class", "defects") else "right")
     for described in classes:
         if described["fault"]:

@@ -15,6 +15,7 @@ from PIL import Image
 from scipy import sparse
 
 from padbench.errors import UserError
+from padbench_datasets.files import RESTORE, read_bytes, unreadable
 
 Size = tuple[int, int]  # width, height
 
@@ -33,7 +34,7 @@ def read_size(path: Path) -> Size:
             file.seek(max(0, file.tell() - len(_PNG_END)))
             complete = not is_png or file.read() == _PNG_END
     except _DAMAGE as error:
-        raise _unreadable(path, error) from error
+        raise _damaged(path, error) from error
     _require_mode(path, mode)
     if not complete:
         # Bytes after the end mark are harmless; only decoding tells them from a missing end.
@@ -111,14 +112,14 @@ def _area_weights(old: int, new: int) -> sparse.csr_matrix:
 
 
 def _decode(path: Path) -> Image.Image:
+    content = read_bytes(path)
     try:
-        content = path.read_bytes()
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             image.verify()  # checksums: decoding alone does not notice changed bytes
         image = Image.open(io.BytesIO(content), formats=_FORMATS)
         image.load()
     except _DAMAGE as error:
-        raise _unreadable(path, error) from error
+        raise _damaged(path, error) from error
     _require_mode(path, image.mode)
     return image
 
@@ -130,14 +131,10 @@ def _require_mode(path: Path, mode: str) -> None:
 
 def _require_size(path: Path, size: Size, expected: Size) -> None:
     if size != expected:
-        raise UserError(
-            f"{path} is {size[0]}x{size[1]}, expected {expected[0]}x{expected[1]}: restore it from the release"
-        )
+        raise UserError(f"{path} is {size[0]}x{size[1]}, expected {expected[0]}x{expected[1]}: {RESTORE}")
 
 
-def _unreadable(path: Path, error: Exception) -> UserError:
-    if isinstance(error, PermissionError):
-        return UserError(f"{path} cannot be read (permission denied): allow reading it")
-    if isinstance(error, OSError) and error.strerror:
-        return UserError(f"{path} cannot be read ({error.strerror}): restore it from the release")
-    return UserError(f"{path} is damaged or not a PNG image: restore it from the release")
+def _damaged(path: Path, error: Exception) -> UserError:
+    if isinstance(error, OSError) and error.errno is not None:
+        return unreadable(path, error)
+    return UserError(f"{path} is damaged or not a PNG image: {RESTORE}")

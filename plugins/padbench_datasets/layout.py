@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,13 +20,13 @@ import numpy as np
 
 from padbench.errors import UserError
 from padbench.scene import Matrix
+from padbench_datasets.files import RESTORE, list_folder, natural_order, unreadable
 from padbench_datasets.images import Size, read_size
 from padbench_datasets.poses import pose_fault, read_json_object
 
 MEMBERS = ("train", "test", "ground_truth", "transforms.json")
 """A folder that holds one of these is a class folder."""
 
-_RESTORE = "restore it from the release"
 _OTHER_IMAGES = (".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -62,6 +61,16 @@ class ClassFolder:
 def read_class(folder: Path) -> ClassFolder:
     """Read a class folder and collect every structural fault as one sentence; decodes nothing."""
     found = ClassFolder(folder)
+    try:
+        _read(found)
+    except OSError as error:
+        # Even to ask what a path is takes permission to search its folder.
+        found.faults.append(str(unreadable(Path(error.filename or folder), error)))
+    return found
+
+
+def _read(found: ClassFolder) -> None:
+    folder = found.path
     train = _images(folder / "train" / "good", found)
     tests = {kind.name: _images(kind, found) for kind in _test_folders(folder / "test", found)}
     masks = _masks(folder / "ground_truth", tests, found)
@@ -72,25 +81,6 @@ def read_class(folder: Path) -> ClassFolder:
         defect = None if kind == "good" else kind
         found.test.append(TestImage(f"{kind}_{path.stem}", path, defect, masks.get(path), poses.get(path)))
     _require_unique_ids(found)
-    return found
-
-
-def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """Sort key that orders digits by value: 2.png before 10.png."""
-    parts = re.findall(r"\d+|\D+", path.name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
-
-
-def list_folder(folder: Path) -> list[Path]:
-    """Visible entries of a folder in natural order; raises UserError when it cannot be listed."""
-    try:
-        return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural_order)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"{folder} is missing: {_RESTORE}") from error
-    except PermissionError as error:
-        raise UserError(f"{folder} cannot be read (permission denied): allow reading it") from error
-    except OSError as error:
-        raise UserError(f"{folder} cannot be read ({error.strerror}): {_RESTORE}") from error
 
 
 def _entries(folder: Path, found: ClassFolder) -> list[Path]:
@@ -107,7 +97,7 @@ def _images(folder: Path, found: ClassFolder) -> list[Path]:
     entries = _entries(folder, found)
     images = [path for path in entries if path.suffix.lower() == ".png"]
     if not images and len(found.faults) == faults:
-        found.faults.append(f"{folder} holds no PNG image: {_RESTORE}")
+        found.faults.append(f"{folder} holds no PNG image: {RESTORE}")
     found.faults += [
         f"{path} is not a PNG file: convert it to PNG or remove it"
         for path in entries
@@ -123,7 +113,7 @@ def _test_folders(folder: Path, found: ClassFolder) -> list[Path]:
     if len(found.faults) > faults:
         return []
     if not kinds:
-        found.faults.append(f"{folder} holds no folder of a defect type beside good: {_RESTORE}")
+        found.faults.append(f"{folder} holds no folder of a defect type beside good: {RESTORE}")
     return [folder / "good", *kinds]
 
 
@@ -132,7 +122,7 @@ def _masks(folder: Path, tests: dict[str, list[Path]], found: ClassFolder) -> di
     if not any(tests[kind] for kind in tests if kind != "good"):
         return {}
     if not folder.is_dir():
-        found.faults.append(f"{folder} is missing: it holds the masks, {_RESTORE}")
+        found.faults.append(f"{folder} is missing: it holds the masks, {RESTORE}")
         return {}
     masks: dict[Path, Path] = {}
     present = {
@@ -147,7 +137,7 @@ def _masks(folder: Path, tests: dict[str, list[Path]], found: ClassFolder) -> di
         if kind != "good":
             masks |= {image: mask for image, mask in expected.items() if mask in present}
             found.faults += [
-                f"{mask} is missing: test/{kind}/{image.name} needs a mask, {_RESTORE}"
+                f"{mask} is missing: test/{kind}/{image.name} needs a mask, {RESTORE}"
                 for image, mask in expected.items()
                 if mask not in present
             ]
@@ -175,7 +165,7 @@ def _read_sizes(train: list[Path], tests: dict[str, list[Path]], masks: dict[Pat
     found.size = counts.most_common(1)[0][0]
     found.faults += [
         f"{path} is {sizes[path][0]}x{sizes[path][1]}, the other images of {found.path.name} are "
-        f"{found.size[0]}x{found.size[1]}: {_RESTORE}"
+        f"{found.size[0]}x{found.size[1]}: {RESTORE}"
         for path in images
         if path in sizes and sizes[path] != found.size
     ]
@@ -198,13 +188,13 @@ def _read_frames(path: Path, images: list[Path], found: ClassFolder) -> list[tup
         found.camera_angle_x = float(angle)
     else:
         found.faults.append(
-            f"{path} has no 'camera_angle_x': {_RESTORE}"
+            f"{path} has no 'camera_angle_x': {RESTORE}"
             if "camera_angle_x" not in content
             else f"{path}: camera_angle_x is {angle!r}, it must be an angle in radians between 0 and pi"
         )
     frames = content.get("frames")
     if not isinstance(frames, list) or not frames:
-        found.faults.append(f"{path} has no list of 'frames': {_RESTORE}")
+        found.faults.append(f"{path} has no list of 'frames': {RESTORE}")
         return []
     if not images:
         return []
@@ -213,11 +203,11 @@ def _read_frames(path: Path, images: list[Path], found: ClassFolder) -> list[tup
     for index, frame in enumerate(frames):
         name = frame.get("file_path") if isinstance(frame, dict) else None
         if not isinstance(name, str):
-            found.faults.append(f"{path}: frame {index} has no 'file_path': {_RESTORE}")
+            found.faults.append(f"{path}: frame {index} has no 'file_path': {RESTORE}")
             continue
         image = known.get(Path(name).as_posix())
         if image is None:
-            found.faults.append(f"{path}: frame {index} names {name!r}, which is not in train/good: {_RESTORE}")
+            found.faults.append(f"{path}: frame {index} names {name!r}, which is not in train/good: {RESTORE}")
             continue
         if image in matrices:
             found.faults.append(f"{path}: frame {index} repeats {name!r}: remove one of the two frames")
@@ -262,7 +252,7 @@ def _read_test_poses(path: Path, tests: dict[str, list[Path]], found: ClassFolde
 
 def _read_matrix(frame: object, where: str, found: ClassFolder) -> Matrix | None:
     if not isinstance(frame, dict) or "transform_matrix" not in frame:
-        found.faults.append(f"{where} has no 'transform_matrix': {_RESTORE}")
+        found.faults.append(f"{where} has no 'transform_matrix': {RESTORE}")
         return None
     fault = pose_fault(frame["transform_matrix"])
     if fault is not None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from padbench.data_root import dataset_folder
 from padbench.errors import UserError, nearest
 from padbench.scene import GroundTruth, Query, Scene, Task, View
+from padbench_datasets.files import list_folder, read_bytes, unreadable
 from padbench_datasets.images import load_image, load_mask, no_defect, read_size, scaled_size
-from padbench_datasets.layout import MEMBERS, ClassFolder, list_folder, read_class
+from padbench_datasets.layout import MEMBERS, ClassFolder, read_class
 from padbench_datasets.poses import opencv_world_to_camera, pinhole
 
 PUBLISHED_CLASSES = (
@@ -108,7 +109,7 @@ class MadDataset:
             digest = hashlib.sha256()
             for file in sorted(files, key=lambda file: file.relative_to(folder.path).as_posix()):
                 digest.update(file.relative_to(folder.path).as_posix().encode() + b"\0")
-                digest.update(hashlib.sha256(_read_bytes(file)).digest())
+                digest.update(hashlib.sha256(read_bytes(file)).digest())
             self._hashes[name] = digest.hexdigest()
         return self._hashes[name]
 
@@ -156,12 +157,11 @@ class MadDataset:
         return folder
 
     def _missing(self) -> str:
-        root = self._root
-        inner = [path for path in list_folder(root) if path.is_dir() and _class_folders(path)] if root.is_dir() else []
+        nested = _nested_data_set(self._root)
         return (
-            f"there is no class of data set {self.name} in {root}, which must hold <class>/transforms.json, "
+            f"there is no class of data set {self.name} in {self._root}, which must hold <class>/transforms.json, "
             "<class>/train/good/N.png, <class>/test/good/N.png, <class>/test/<defect>/N.png and "
-            f"<class>/ground_truth/<defect>/N_mask.png: {f'name {inner[0]} with --data' if inner else self.remedy}"
+            f"<class>/ground_truth/<defect>/N_mask.png: {f'name {nested} with --data' if nested else self.remedy}"
         )
 
     def _published(self) -> bool:
@@ -169,17 +169,26 @@ class MadDataset:
 
 
 def _class_folders(root: Path) -> tuple[str, ...]:
-    if not root.is_dir():
-        return ()
-    return tuple(
-        path.name
-        for path in list_folder(root)
-        if path.is_dir() and (path.name in PUBLISHED_CLASSES or any((path / member).exists() for member in MEMBERS))
-    )
-
-
-def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        if not root.is_dir():
+            return ()
+        return tuple(path.name for path in list_folder(root) if path.is_dir() and _is_class(path))
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): restore it from the release") from error
+        raise unreadable(root, error) from error
+
+
+def _is_class(folder: Path) -> bool:
+    if folder.name in PUBLISHED_CLASSES:
+        return True
+    try:
+        return any(path.name in MEMBERS for path in folder.iterdir())
+    except PermissionError:
+        return True  # It may be one: reading it names the fault, passing it over would hide a class.
+
+
+def _nested_data_set(root: Path) -> Path | None:
+    """The subfolder somebody who named `root` may have meant."""
+    try:
+        return next((path for path in list_folder(root) if _class_folders(path)), None)
+    except UserError:
+        return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from padbench.errors import UserError
 from padbench.scene import Camera, Matrix
+from padbench_datasets.files import RESTORE, read_bytes
 from padbench_datasets.images import Size
 
 # Single-precision exports are off by 1e-6; more than this is not a rotation.
@@ -41,17 +42,11 @@ def pinhole(camera_to_world: Matrix, camera_angle_x: float, stored: Size, size: 
 def read_json_object(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds an object; raises UserError that names the file when it does not."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: restore it from the release") from error
-    except PermissionError as error:
-        raise UserError(f"{path} cannot be read (permission denied): allow reading it") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): restore it from the release") from error
+        content = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}): restore it from the release") from error
+        raise UserError(f"{path} is not valid JSON ({error}): {RESTORE}") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object: restore it from the release")
+        raise UserError(f"{path} holds no JSON object: {RESTORE}")
     return content
 
 
