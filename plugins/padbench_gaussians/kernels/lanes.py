@@ -50,13 +50,13 @@ mask_type = MaskType()
 @register_model(LanesType)  # type: ignore[no-untyped-call]
 class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, numba_type: types.Type) -> None:
-        super().__init__(manager, numba_type, _FLOATS)
+        super().__init__(manager, numba_type, _FLOATS)  # type: ignore[no-untyped-call]
 
 
 @register_model(MaskType)  # type: ignore[no-untyped-call]
 class _MaskModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, numba_type: types.Type) -> None:
-        super().__init__(manager, numba_type, _BITS)
+        super().__init__(manager, numba_type, _BITS)  # type: ignore[no-untyped-call]
 
 
 def _constant(value: float) -> ir.Constant:
