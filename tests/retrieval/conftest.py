@@ -1,0 +1,34 @@
+"""Real views of the embedded bricks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from padbench.interfaces import Item, Runtime
+from padbench.scene import Scene
+from padbench_datasets.embedded import BricksDataset
+from padbench_retrieval.matching import LocalFeatureMatcher
+
+
+class Silent:
+    def track(self, items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:
+        return items
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Runtime:
+    return Runtime("cpu", 0, Silent())
+
+
+@pytest.fixture(scope="session")
+def duck() -> Scene:
+    """The duck from every fifth of its 105 views."""
+    scene = BricksDataset(None).task("01Duck").fit[0]
+    return Scene(scene.name, scene.views[::5])
+
+
+@pytest.fixture(scope="session")
+def matcher() -> LocalFeatureMatcher:
+    return LocalFeatureMatcher("cpu")
