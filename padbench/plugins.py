@@ -24,6 +24,7 @@ from padbench.interfaces import API_VERSION
 
 GROUP = "padbench"
 KINDS = ("representation", "pose_estimator", "detector", "dataset", "method")
+WORDS = {"pose_estimator": "pose estimator", "dataset": "data set"}
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class Plugins:
             raise UserError(_clash(registrations))
         if not registrations:
             known = [registration.name for registration in self.registered(kind)]
-            message = f"unknown {kind.replace('_', ' ')} {name!r}: {nearest(name, known)}"
+            message = f"unknown {WORDS.get(kind, kind)} {name!r}: {nearest(name, known)}"
             if self.broken:
                 skipped = ", ".join(broken.origin.plugin for broken in self.broken)
                 message += f" (skipped as broken: {skipped}; see 'padbench plugins')"
@@ -158,11 +159,11 @@ class Plugins:
             return getattr(importlib.import_module(module_name), attribute)
         except ImportError as error:
             raise UserError(
-                f"{kind.replace('_', ' ')} {name!r} of {registration.origin} cannot be imported: {error}"
+                f"{WORDS.get(kind, kind)} {name!r} of {registration.origin} cannot be imported: {error}"
             ) from error
         except AttributeError as error:
             raise UserError(
-                f"{kind.replace('_', ' ')} {name!r} of {registration.origin} refers to "
+                f"{WORDS.get(kind, kind)} {name!r} of {registration.origin} refers to "
                 f"{registration.target!r}, which does not exist"
             ) from error
 
@@ -170,7 +171,7 @@ class Plugins:
 def _clash(registrations: Sequence[Registration]) -> str:
     first = registrations[0]
     origins = " and ".join(str(registration.origin) for registration in registrations)
-    return f"{first.kind.replace('_', ' ')} {first.name!r} is registered by {origins}: uninstall one of them"
+    return f"{WORDS.get(first.kind, first.kind)} {first.name!r} is registered by {origins}: uninstall one of them"
 
 
 @lru_cache(maxsize=1)

@@ -41,6 +41,10 @@ def data(tmp_path: Path) -> Path:
             path.unlink()
         for path in folder.rglob("ground_truth/*/[3-9]_mask.png"):
             path.unlink()
+        poses = folder / name / "test_poses.json"
+        content = json.loads(poses.read_text())
+        content["frames"] = {key: value for key, value in content["frames"].items() if key[-5] in "012"}
+        poses.write_text(json.dumps(content))
     return folder
 
 
@@ -103,12 +107,21 @@ def test_damage_that_shows_before_the_run(site: Path, data: Path, tmp_path: Path
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_truncated_query_stops_its_class_only_and_the_mended_run_resumes(
+def test_a_truncated_query_is_found_before_the_run(site: Path, data: Path, tmp_path: Path) -> None:
+    file = data / "01Duck" / "test" / "Stains" / "1.png"
+    file.write_bytes(file.read_bytes()[:-300])
+    result = padbench(site, *RUN, "--data", str(data), "--out", str(tmp_path / "runs"))
+    assert_one_sentence(result, str(file))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_damaged_query_stops_its_class_only_and_the_mended_run_resumes(
     site: Path, data: Path, tmp_path: Path
 ) -> None:
     file = data / "01Duck" / "test" / "Stains" / "1.png"
     whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2])
+    middle = len(whole) // 2
+    file.write_bytes(whole[:middle] + bytes(byte ^ 0xFF for byte in whole[middle : middle + 40]) + whole[middle + 40 :])
     arguments = (*RUN, "--data", str(data), "--out", str(tmp_path / "runs"))
     result = padbench(site, *arguments)
     assert_one_sentence(result, "01Duck", str(Path("Stains") / "1.png"))
