@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from padbench_gaussians.kernels.dissimilarity import SIDE, compare, compare_gradient, padded
+from padbench_gaussians.kernels.dissimilarity import compare, tile_count
 from padbench_gaussians.kernels.scheduling import run
 
 WINDOW = 11
@@ -49,16 +49,12 @@ class _FusedLoss(torch.autograd.Function):
         wanted = ctx.needs_input_grad[0]
         first = rendered.detach().contiguous().reshape(-1).numpy()
         second = target.contiguous().reshape(-1).numpy()
-        derivatives = np.empty(3 * planes * height * padded(width) if wanted else 0, np.float32)
-        sums = np.empty((planes * -(-height // SIDE) * -(-width // SIDE), 2))
-        run(compare, threads, first, second, planes, height, width, derivatives, sums)
+        gradient = torch.empty(rendered.shape if wanted else 0)
+        factors = np.float32((1 - ssim_weight) / number), np.float32(-ssim_weight / number)
+        sums = np.empty((tile_count(planes, height, width), 2))
+        run(compare, threads, first, second, planes, height, width, *factors, gradient.view(-1).numpy(), sums)
+        ctx.save_for_backward(gradient)
         difference, similarity = sums.sum(axis=0) / number
-        if wanted:
-            gradient = torch.empty_like(rendered, memory_format=torch.contiguous_format)
-            factors = np.float32((1 - ssim_weight) / number), np.float32(-ssim_weight / number)
-            flat = gradient.reshape(-1).numpy()
-            run(compare_gradient, threads, first, second, planes, height, width, derivatives, *factors, flat)
-            ctx.save_for_backward(gradient)
         return rendered.new_tensor((1 - ssim_weight) * difference + ssim_weight * (1 - similarity))
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""L1 and SSIM between two stacks of image planes, with the gradient, tile by tile within the first-level cache.
+"""L1 and SSIM between two stacks of image planes, with the gradient, in one sweep that stays within the cache.
 
 With S = A1 A2 / (B1 B2), A1 = 2 m1 m2 + C1, A2 = 2 cov + C2, B1 = m1^2 + m2^2 + C1, B2 = var1 + var2 + C2, and the
 blurred x, y, x^2 + y^2 and x y as the only statistics, the gradient by x is
@@ -30,9 +30,11 @@ C1 = np.float32(0.01**2)
 C2 = np.float32(0.03**2)
 SIGMA = 1.5
 RADIUS = 5
-SIDE = 64  # pixels of a tile's side
-LINE = 96  # a tile's row with its margins, rounded up
-ROWS = SIDE + 2 * RADIUS
+TAPS = 2 * RADIUS + 1
+# A task is a tile of at most so many pixels. With its margins a row is whole groups of sixteen lanes.
+TILE_WIDTH = 118
+TILE_HEIGHT = 100
+LINE = TILE_WIDTH + 4 * RADIUS + 2 * WIDTH
 
 _window = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
 _window /= _window.sum()
@@ -43,14 +45,14 @@ ONE = np.float32(1)
 TWO = np.float32(2)
 
 
-def padded(width: int) -> int:
-    """The row length of the derivative planes: whole groups of lanes."""
-    return -(-width // WIDTH) * WIDTH
+def tile_count(planes: int, height: int, width: int) -> int:
+    """How many tiles `compare` works on."""
+    return planes * -(-height // TILE_HEIGHT) * -(-width // TILE_WIDTH)
 
 
 @njit(inline="always")
 def blurred(buffer: Any, at: int, step: int) -> Any:
-    """The window's sum along a line of the buffer, for sixteen pixels from `at`."""
+    """The window's sum along a line of the buffer, centred on each of sixteen pixels from `at`."""
     value = spread(W0) * load(buffer, at)
     value = fused(spread(W1), load(buffer, at - step) + load(buffer, at + step), value)
     value = fused(spread(W2), load(buffer, at - 2 * step) + load(buffer, at + 2 * step), value)
@@ -60,12 +62,20 @@ def blurred(buffer: Any, at: int, step: int) -> Any:
 
 
 @njit(inline="always")
-def fetch(image: Any, start: int, first: int, last: int, line: Any, at: int) -> None:
-    """Copy columns first - RADIUS ... of an image row that begins at `start`; zeros outside [0, last)."""
+def fetch(image: Any, start: int, left: int, right: int, width: int, line: Any, at: int) -> None:
+    """Copy the columns from left to right of the image row that begins at `start`; zeros outside the image."""
     for k in range(LINE):
         line[at + k] = ZERO
-    for column in range(max(first - RADIUS, 0), min(first + SIDE + RADIUS, last)):
-        line[at + column - first + RADIUS] = image[start + column]
+    for column in range(max(left, 0), min(right, width)):
+        line[at + column - left] = image[start + column]
+
+
+@njit(inline="always")
+def push(ring: Any, row: int, at: int, value: Any) -> None:
+    """Write to a ring of rows, twice, so that the last rows always lie one after another."""
+    slot = (row % TAPS) * LINE + at
+    store(ring, slot, value)
+    store(ring, slot + TAPS * LINE, value)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -76,140 +86,112 @@ def compare(
     planes: int,
     height: int,
     width: int,
-    derivatives: Any,  # (3 P H padded(W),) out: dS/dm1, dS/dE[x^2 + y^2], dS/dE[x y]; empty where no gradient is wanted
-    sums: Any,  # (tiles, 2) float64 out: of |x - y| and of S
+    absolute_factor: Any,  # what |x - y| of a pixel counts in the loss
+    similarity_factor: Any,  # what S of a pixel counts
+    gradient: Any,  # (P H W,) out: of the loss by first; empty where it is not wanted
+    sums: Any,  # (tile_count, 2) float64 out: of |x - y| and of S
 ) -> None:
-    """Sum |x - y| and SSIM over every tile of P planes."""
-    across, down = (width + SIDE - 1) // SIDE, (height + SIDE - 1) // SIDE
-    pitch = (width + WIDTH - 1) // WIDTH * WIDTH
-    plane_size = planes * height * pitch
+    """Sum |x - y| and S over every tile, and differentiate the sums times their factors."""
+    down, across = (height + TILE_HEIGHT - 1) // TILE_HEIGHT, (width + TILE_WIDTH - 1) // TILE_WIDTH
+    # Lines with margins of twice the radius for the input and of the radius for the derivatives of S.
     line = np.empty(4 * LINE, np.float32)
     x_line, y_line, square_line, product_line = 0, LINE, 2 * LINE, 3 * LINE
-    smooth = np.empty(4 * ROWS * SIDE, np.float32)
-    plane = ROWS * SIDE
+    slope = np.zeros(3 * LINE, np.float32)
+    ring = 2 * TAPS * LINE
+    smooth = np.empty(4 * ring, np.float32)
+    smooth_slope = np.empty(3 * ring, np.float32)
     one, zero, two = spread(ONE), spread(ZERO), spread(TWO)
     c1, c2 = spread(C1), spread(C2)
+    by_absolute, by_similarity = spread(absolute_factor), spread(similarity_factor)
     lane = fused(rows(), spread(np.float32(4)), columns())
     while True:
         task = next_task(counter)
         if task >= planes * down * across:
             return
         image, place = task // (down * across), task % (down * across)
-        top, left = place // across * SIDE, place % across * SIDE
-        bottom, right = min(top + SIDE, height), min(left + SIDE, width)
+        # Tiles of nearly one size.
+        top, bottom = place // across * height // down, (place // across + 1) * height // down
+        left, right = place % across * width // across, (place % across + 1) * width // across
         start = image * height * width
         absolute_sum, similarity_sum = zero, zero
-        for source in range(top - RADIUS, bottom + RADIUS):
-            at = (source - top + RADIUS) * SIDE
-            if 0 <= source < height:
-                fetch(first, start + source * width, left, width, line, x_line)
-                fetch(second, start + source * width, left, width, line, y_line)
-                for k in range(0, SIDE + WIDTH, WIDTH):
+        margin = RADIUS if gradient.size > 0 else 0
+        for source in range(top - RADIUS - margin, bottom + RADIUS + margin):
+            inside_image = 0 <= source < height
+            if inside_image:
+                begin = start + source * width
+                fetch(first, begin, left - 2 * RADIUS, right + 2 * RADIUS, width, line, x_line)
+                fetch(second, begin, left - 2 * RADIUS, right + 2 * RADIUS, width, line, y_line)
+                for k in range(0, right - left + 4 * RADIUS, WIDTH):
                     x, y = load(line, x_line + k), load(line, y_line + k)
                     store(line, square_line + k, fused(x, x, y * y))
                     store(line, product_line + k, x * y)
-                for k in range(0, right - left, WIDTH):
                     if top <= source < bottom:
-                        difference = load(line, x_line + RADIUS + k) - load(line, y_line + RADIUS + k)
-                        inside = spread(np.float32(width - left - k)) > lane
-                        absolute_sum = absolute_sum + select(inside, absolute(difference), zero)
-                    for quantity in range(4):
-                        value = blurred(line, quantity * LINE + k + RADIUS, 1)
-                        store(smooth, quantity * plane + at + k, value)
-            else:
-                for k in range(0, right - left, WIDTH):
-                    for quantity in range(4):
-                        store(smooth, quantity * plane + at + k, zero)
+                        column = lane + spread(np.float32(left - 2 * RADIUS + k))
+                        own = (column >= spread(np.float32(left))) & (spread(np.float32(right)) > column)
+                        absolute_sum = absolute_sum + select(own, absolute(x - y), zero)
+            ring_row = source + 2 * TAPS  # never negative
+            for k in range(0, right - left + 2 * RADIUS, WIDTH):
+                for quantity in range(4):
+                    value = blurred(line, quantity * LINE + k + RADIUS, 1) if inside_image else zero
+                    push(smooth, ring_row, quantity * ring + k, value)
+
             row = source - RADIUS
-            if row < top:
+            if row < top - margin:
                 continue
-            at -= RADIUS * SIDE
-            for k in range(0, right - left, WIDTH):
-                m1, m2 = blurred(smooth, at + k, SIDE), blurred(smooth, plane + at + k, SIDE)
-                squares = blurred(smooth, 2 * plane + at + k, SIDE)
-                products = blurred(smooth, 3 * plane + at + k, SIDE)
-                mean_product, mean_squares = m1 * m2, fused(m1, m1, m2 * m2)
-                a1, b1 = fused(two, mean_product, c1), mean_squares + c1
-                a2, b2 = fused(two, products - mean_product, c2), squares - mean_squares + c2
-                inverse = one / (b1 * b2)
-                similarity = a1 * a2 * inverse
-                inside = spread(np.float32(width - left - k)) > lane
-                similarity_sum = similarity_sum + select(inside, similarity, zero)
-                if derivatives.size > 0:
-                    to = (image * height + row) * pitch + left + k
+            inside_image = 0 <= row < height
+            if inside_image:
+                centre = ((ring_row + 1) % TAPS + RADIUS) * LINE
+                own_row = top <= row < bottom
+                for k in range(0, right - left + 2 * RADIUS, WIDTH):
+                    m1, m2 = blurred(smooth, centre + k, LINE), blurred(smooth, ring + centre + k, LINE)
+                    squares = blurred(smooth, 2 * ring + centre + k, LINE)
+                    products = blurred(smooth, 3 * ring + centre + k, LINE)
+                    mean_product, mean_squares = m1 * m2, fused(m1, m1, m2 * m2)
+                    a1, b1 = fused(two, mean_product, c1), mean_squares + c1
+                    a2, b2 = fused(two, products - mean_product, c2), squares - mean_squares + c2
+                    inverse = one / (b1 * b2)
+                    similarity = a1 * a2 * inverse
+                    column = lane + spread(np.float32(left - RADIUS + k))
+                    if own_row:
+                        own = (column >= spread(np.float32(left))) & (spread(np.float32(right)) > column)
+                        similarity_sum = similarity_sum + select(own, similarity, zero)
+                    valid = (column >= zero) & (spread(np.float32(width)) > column)
                     by_mean = m2 * (a2 - a1) * inverse + m1 * similarity * inverse * (b1 - b2)
-                    store(derivatives, to, select(inside, two * by_mean, zero))
-                    by_squares = zero - similarity * b1 * inverse
-                    store(derivatives, plane_size + to, select(inside, by_squares, zero))
-                    store(derivatives, 2 * plane_size + to, select(inside, two * a1 * inverse, zero))
-        sums[task, 0] = total(absolute_sum)
-        sums[task, 1] = total(similarity_sum)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def compare_gradient(
-    counter: Any,
-    first: Any,  # (P H W,)
-    second: Any,  # (P H W,)
-    planes: int,
-    height: int,
-    width: int,
-    derivatives: Any,  # (3 P H padded(W),) as `compare` left them
-    absolute_factor: Any,  # what |x - y| of a pixel counts in the loss
-    similarity_factor: Any,  # what S of a pixel counts
-    gradient: Any,  # (P H W,) out: of the loss by first
-) -> None:
-    """The gradient of absolute_factor sum |x - y| + similarity_factor sum S."""
-    across, down = (width + SIDE - 1) // SIDE, (height + SIDE - 1) // SIDE
-    pitch = (width + WIDTH - 1) // WIDTH * WIDTH
-    plane_size = planes * height * pitch
-    line = np.empty(3 * LINE, np.float32)
-    smooth = np.empty(3 * ROWS * SIDE, np.float32)
-    plane = ROWS * SIDE
-    zero, two = spread(ZERO), spread(TWO)
-    by_absolute, by_similarity = spread(absolute_factor), spread(similarity_factor)
-    while True:
-        task = next_task(counter)
-        if task >= planes * down * across:
-            return
-        image, place = task // (down * across), task % (down * across)
-        top, left = place // across * SIDE, place % across * SIDE
-        bottom, right = min(top + SIDE, height), min(left + SIDE, width)
-        for source in range(top - RADIUS, bottom + RADIUS):
-            at = (source - top + RADIUS) * SIDE
-            if 0 <= source < height:
+                    store(slope, k, select(valid, two * by_mean, zero))
+                    store(slope, LINE + k, select(valid, zero - similarity * b1 * inverse, zero))
+                    store(slope, 2 * LINE + k, select(valid, two * a1 * inverse, zero))
+            if margin == 0:
+                continue
+            for k in range(0, right - left, WIDTH):
                 for quantity in range(3):
-                    begin = quantity * plane_size + (image * height + source) * pitch
-                    fetch(derivatives, begin, left, width, line, quantity * LINE)
-                for k in range(0, right - left, WIDTH):
-                    for quantity in range(3):
-                        value = blurred(line, quantity * LINE + k + RADIUS, 1)
-                        store(smooth, quantity * plane + at + k, value)
-            else:
-                for k in range(0, right - left, WIDTH):
-                    for quantity in range(3):
-                        store(smooth, quantity * plane + at + k, zero)
-            row = source - RADIUS
+                    value = blurred(slope, quantity * LINE + k + RADIUS, 1) if inside_image else zero
+                    push(smooth_slope, ring_row, quantity * ring + k, value)
+
+            row -= RADIUS
             if row < top:
                 continue
-            at -= RADIUS * SIDE
-            start = (image * height + row) * width + left
+            centre = ((ring_row + 1) % TAPS + RADIUS) * LINE
+            begin = start + row * width + left
             for k in range(0, right - left, WIDTH):
                 here = min(WIDTH, right - left - k)
                 if here < WIDTH:
-                    for lane in range(here):
-                        line[lane] = first[start + k + lane]
-                        line[LINE + lane] = second[start + k + lane]
-                    x, y = load(line, 0), load(line, LINE)
+                    for number in range(here):
+                        slope[number] = first[begin + k + number]
+                        slope[WIDTH + number] = second[begin + k + number]
+                    x, y = load(slope, 0), load(slope, WIDTH)
                 else:
-                    x, y = load(first, start + k), load(second, start + k)
-                similarity = fused(two * x, blurred(smooth, plane + at + k, SIDE), blurred(smooth, at + k, SIDE))
-                similarity = fused(y, blurred(smooth, 2 * plane + at + k, SIDE), similarity)
+                    x, y = load(first, begin + k), load(second, begin + k)
+                similarity = fused(
+                    two * x, blurred(smooth_slope, ring + centre + k, LINE), blurred(smooth_slope, centre + k, LINE)
+                )
+                similarity = fused(y, blurred(smooth_slope, 2 * ring + centre + k, LINE), similarity)
                 sign = select(x > y, by_absolute, select(y > x, zero - by_absolute, zero))
                 value = fused(by_similarity, similarity, sign)
                 if here < WIDTH:
-                    store(line, 2 * LINE, value)
-                    for lane in range(here):
-                        gradient[start + k + lane] = line[2 * LINE + lane]
+                    store(slope, 0, value)
+                    for number in range(here):
+                        gradient[begin + k + number] = slope[number]
                 else:
-                    store(gradient, start + k, value)
+                    store(gradient, begin + k, value)
+        sums[task, 0] = total(absolute_sum)
+        sums[task, 1] = total(similarity_sum)
