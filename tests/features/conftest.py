@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pytest
 import torch
 
-from padbench.interfaces import Item, Runtime
+from padbench.interfaces import Runtime
+from padbench.progress import SilentProgress
 from padbench_datasets.embedded import BricksDataset
-
-
-class Silent:
-    def track(self, items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:
-        return items
 
 
 @pytest.fixture(scope="session")
 def runtime() -> Runtime:
-    return Runtime("cpu", 0, Silent())
+    return Runtime("cpu", 0, SilentProgress())
 
 
 @pytest.fixture(scope="session")
