@@ -1,0 +1,67 @@
+"""padbench leaderboard: boards of stored runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from padbench.errors import UserError
+
+_DEFAULT = Path("runs")
+
+
+@click.command()
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["table", "md", "csv", "latex", "json"]),
+    default="table",
+    show_default=True,
+    help="md and latex show what table shows; csv (a line per figure) and json hold everything in full precision.",
+)
+@click.option("--json", "output", flag_value="json", help="The same as --format json.")
+@click.option("--published", is_flag=True, help="Add the papers' numbers, in sections of their own.")
+@click.option("--dataset", help="Only the boards of this data set.")
+def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str | None) -> None:
+    """Print accuracy, pose and timing boards of all runs below the folders RUNS (default: runs).
+
+    Only rows of one section are ranked: same data, profile, protocol and classes, and same machine for times.
+
+    Example: padbench leaderboard runs --format md --published
+    """
+    from padbench.leaderboard import build_boards
+    from padbench.store import find_runs
+
+    if not runs and published and not _DEFAULT.is_dir():
+        found = []
+    else:
+        found = find_runs(runs or (_DEFAULT,))
+        if not found:
+            where = ", ".join(map(str, runs or (_DEFAULT,)))
+            raise UserError(f"there is no run below {where}; give a folder that 'padbench run' wrote")
+    datasets = sorted({run.unit.dataset for run in found})
+    if dataset is not None and not published and dataset not in datasets:
+        raise UserError(f"there is no run on data set {dataset!r}; there are runs on {', '.join(datasets)}")
+    boards = build_boards(found, published, dataset)
+    if output == "table":
+        from rich.console import Console
+
+        from padbench.leaderboard.formats.terminal import render as table
+
+        console = Console()
+        if not console.is_terminal:
+            console.width = 200  # a file or a pipe: tables need not be split
+        for board in boards:
+            console.print(table(board, console.width))
+        return
+    if output == "md":
+        from padbench.leaderboard.formats.markdown import render
+    elif output == "csv":
+        from padbench.leaderboard.formats.csv import render
+    elif output == "latex":
+        from padbench.leaderboard.formats.latex import render
+    else:
+        from padbench.leaderboard.formats.json import render
+    click.echo(render(boards).rstrip("\n"))

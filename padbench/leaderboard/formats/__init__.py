@@ -1,0 +1,1 @@
+"""Boards as text: one module a format, each with `render`."""
