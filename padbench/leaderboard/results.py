@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -67,7 +67,10 @@ def collect(runs: Iterable[RunFolder]) -> tuple[list[Result], list[str]]:
     Raises UserError when a metrics.json is damaged.
     """
     results, remarks = [], []
-    for run in {run.path.resolve(): run for run in runs}.values():
+    opened: dict[Path, RunFolder] = {}
+    for run in runs:
+        opened.setdefault(run.path.resolve(), run)
+    for run in opened.values():
         file = run.path / "metrics.json"
         if run.info["status"] == "failed":
             remarks.append(f"failed: {run.path}: {run.info['error']}")
@@ -113,21 +116,25 @@ def _competitors(results: Sequence[Result]) -> list[Competitor]:
 
 
 def _with_labels(competitors: Sequence[Competitor]) -> tuple[Competitor, ...]:
-    """Tell competitors of one name apart by recipe, then by folder, then by number."""
+    """Tell competitors of one name apart by what differs: the recipe, then the folder."""
 
     def recipe(competitor: Competitor) -> str:
-        return f"recipe {competitor.results[0].run.info['hashes']['recipe'][:8]}"
+        return f" (recipe {competitor.results[0].run.info['hashes']['recipe'][:8]})"
 
     def folder(competitor: Competitor) -> str:
-        return f"in {competitor.results[0].out}"
+        return f" (in {competitor.results[0].out})"
 
-    labels = [competitor.label for competitor in competitors]
     for distinction in (recipe, folder):
-        labels = [
-            f"{label} ({distinction(competitor)})" if labels.count(label) > 1 else label
-            for label, competitor in zip(labels, competitors, strict=True)
+        marks: dict[str, set[str]] = {}
+        for competitor in competitors:
+            marks.setdefault(competitor.label, set()).add(distinction(competitor))
+        competitors = [
+            replace(competitor, label=competitor.label + distinction(competitor))
+            if len(marks[competitor.label]) > 1
+            else competitor
+            for competitor in competitors
         ]
-    return tuple(Competitor(label, competitor.results) for label, competitor in zip(labels, competitors, strict=True))
+    return tuple(competitors)
 
 
 def _compatible(items: Sequence[Item], hashes_of: Callable[[Item], dict[str, str]]) -> list[list[Item]]:
