@@ -68,13 +68,12 @@ def _keep_mean_term(
     def replace(gradient: Tensor) -> Tensor:  # (B, 4, 4)
         rotation, translation = world_to_camera.detach()[:, :3, :3], world_to_camera.detach()[:, :3, 3]
         x, y, z = (means.detach() @ rotation.mT + translation[:, None]).unbind(-1)  # (B, N) each
-        visible = (meta["radii"] > 0).all(dim=-1)
-        inverse = torch.where(visible, 1 / z, 0.0)
-        # What was culled holds no valid gradient, not even zero.
-        v_means2d = torch.where(visible[..., None], arrived.pop("means2d"), 0.0)
+        # The gradients of what was culled are 0, but its 1 / z may be infinite.
+        inverse = torch.where((meta["radii"] > 0).all(dim=-1), 1 / z, 0.0)
+        v_means2d = arrived.pop("means2d")
         v_x = K[:, 0, 0, None] * inverse * v_means2d[..., 0]
         v_y = K[:, 1, 1, None] * inverse * v_means2d[..., 1]
-        v_z = torch.where(visible, arrived.pop("depths"), 0.0) - (v_x * x + v_y * y) * inverse
+        v_z = arrived.pop("depths") - (v_x * x + v_y * y) * inverse
         replaced = gradient.clone()
         replaced[:, :3, 3] = torch.stack([v_x.sum(1), v_y.sum(1), v_z.sum(1)], dim=-1)
         return replaced

@@ -3,6 +3,7 @@
 With S = A1 A2 / (B1 B2), A1 = 2 m1 m2 + C1, A2 = 2 cov + C2, B1 = m1^2 + m2^2 + C1, B2 = var1 + var2 + C2, and the
 blurred x, y, x^2 + y^2 and x y as the only statistics, the gradient by x is
 blur(dS/dm1) + 2 x blur(dS/dE[x^2 + y^2]) + y blur(dS/dE[x y]): the blur with zero padding is its own adjoint.
+All of it in values less CENTRE (the padding too), which leaves variances as they are and cancels fewer digits.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ C2 = np.float32(0.03**2)
 SIGMA = 1.5
 RADIUS = 5
 TAPS = 2 * RADIUS + 1
+CENTRE = np.float32(0.5)
 # A task is a tile of at most so many pixels. With its margins a row is whole groups of sixteen lanes.
 TILE_WIDTH = 118
 TILE_HEIGHT = 100
@@ -63,11 +65,11 @@ def blurred(buffer: Any, at: int, step: int) -> Any:
 
 @njit(inline="always")
 def fetch(image: Any, start: int, left: int, right: int, width: int, line: Any, at: int) -> None:
-    """Copy the columns from left to right of the image row that begins at `start`; zeros outside the image."""
+    """Copy the columns from left to right of the image row that begins at `start`, padded by zeros, less CENTRE."""
     for k in range(LINE):
-        line[at + k] = ZERO
+        line[at + k] = -CENTRE
     for column in range(max(left, 0), min(right, width)):
-        line[at + column - left] = image[start + column]
+        line[at + column - left] = image[start + column] - CENTRE
 
 
 @njit(inline="always")
@@ -101,7 +103,7 @@ def compare(
     smooth = np.empty(4 * ring, np.float32)
     smooth_slope = np.empty(3 * ring, np.float32)
     one, zero, two = spread(ONE), spread(ZERO), spread(TWO)
-    c1, c2 = spread(C1), spread(C2)
+    c1, c2, centre_value = spread(C1), spread(C2), spread(CENTRE)
     by_absolute, by_similarity = spread(absolute_factor), spread(similarity_factor)
     lane = fused(rows(), spread(np.float32(4)), columns())
     while True:
@@ -116,23 +118,22 @@ def compare(
         absolute_sum, similarity_sum = zero, zero
         margin = RADIUS if gradient.size > 0 else 0
         for source in range(top - RADIUS - margin, bottom + RADIUS + margin):
-            inside_image = 0 <= source < height
-            if inside_image:
-                begin = start + source * width
-                fetch(first, begin, left - 2 * RADIUS, right + 2 * RADIUS, width, line, x_line)
-                fetch(second, begin, left - 2 * RADIUS, right + 2 * RADIUS, width, line, y_line)
-                for k in range(0, right - left + 4 * RADIUS, WIDTH):
-                    x, y = load(line, x_line + k), load(line, y_line + k)
-                    store(line, square_line + k, fused(x, x, y * y))
-                    store(line, product_line + k, x * y)
-                    if top <= source < bottom:
-                        column = lane + spread(np.float32(left - 2 * RADIUS + k))
-                        own = (column >= spread(np.float32(left))) & (spread(np.float32(right)) > column)
-                        absolute_sum = absolute_sum + select(own, absolute(x - y), zero)
+            end = right + 2 * RADIUS if 0 <= source < height else left - 2 * RADIUS
+            begin = start + source * width
+            fetch(first, begin, left - 2 * RADIUS, end, width, line, x_line)
+            fetch(second, begin, left - 2 * RADIUS, end, width, line, y_line)
+            for k in range(0, right - left + 4 * RADIUS, WIDTH):
+                x, y = load(line, x_line + k), load(line, y_line + k)
+                store(line, square_line + k, fused(x, x, y * y))
+                store(line, product_line + k, x * y)
+                if top <= source < bottom:
+                    column = lane + spread(np.float32(left - 2 * RADIUS + k))
+                    own = (column >= spread(np.float32(left))) & (spread(np.float32(right)) > column)
+                    absolute_sum = absolute_sum + select(own, absolute(x - y), zero)
             ring_row = source + 2 * TAPS  # never negative
             for k in range(0, right - left + 2 * RADIUS, WIDTH):
                 for quantity in range(4):
-                    value = blurred(line, quantity * LINE + k + RADIUS, 1) if inside_image else zero
+                    value = blurred(line, quantity * LINE + k + RADIUS, 1)
                     push(smooth, ring_row, quantity * ring + k, value)
 
             row = source - RADIUS
@@ -146,9 +147,10 @@ def compare(
                     m1, m2 = blurred(smooth, centre + k, LINE), blurred(smooth, ring + centre + k, LINE)
                     squares = blurred(smooth, 2 * ring + centre + k, LINE)
                     products = blurred(smooth, 3 * ring + centre + k, LINE)
-                    mean_product, mean_squares = m1 * m2, fused(m1, m1, m2 * m2)
-                    a1, b1 = fused(two, mean_product, c1), mean_squares + c1
-                    a2, b2 = fused(two, products - mean_product, c2), squares - mean_squares + c2
+                    a2 = fused(two, products - m1 * m2, c2)
+                    b2 = squares - fused(m1, m1, m2 * m2) + c2
+                    full1, full2 = m1 + centre_value, m2 + centre_value
+                    a1, b1 = fused(two, full1 * full2, c1), fused(full1, full1, fused(full2, full2, c1))
                     inverse = one / (b1 * b2)
                     similarity = a1 * a2 * inverse
                     column = lane + spread(np.float32(left - RADIUS + k))
@@ -156,7 +158,7 @@ def compare(
                         own = (column >= spread(np.float32(left))) & (spread(np.float32(right)) > column)
                         similarity_sum = similarity_sum + select(own, similarity, zero)
                     valid = (column >= zero) & (spread(np.float32(width)) > column)
-                    by_mean = m2 * (a2 - a1) * inverse + m1 * similarity * inverse * (b1 - b2)
+                    by_mean = (full2 * a2 - m2 * a1 + similarity * (m1 * b1 - full1 * b2)) * inverse
                     store(slope, k, select(valid, two * by_mean, zero))
                     store(slope, LINE + k, select(valid, zero - similarity * b1 * inverse, zero))
                     store(slope, 2 * LINE + k, select(valid, two * a1 * inverse, zero))
@@ -182,9 +184,11 @@ def compare(
                 else:
                     x, y = load(first, begin + k), load(second, begin + k)
                 similarity = fused(
-                    two * x, blurred(smooth_slope, ring + centre + k, LINE), blurred(smooth_slope, centre + k, LINE)
+                    two * (x - centre_value),
+                    blurred(smooth_slope, ring + centre + k, LINE),
+                    blurred(smooth_slope, centre + k, LINE),
                 )
-                similarity = fused(y, blurred(smooth_slope, 2 * ring + centre + k, LINE), similarity)
+                similarity = fused(y - centre_value, blurred(smooth_slope, 2 * ring + centre + k, LINE), similarity)
                 sign = select(x > y, by_absolute, select(y > x, zero - by_absolute, zero))
                 value = fused(by_similarity, similarity, sign)
                 if here < WIDTH:
