@@ -74,14 +74,14 @@ def test_any_size_and_weight(seed: int, height: int, width: int, ssim_weight: fl
     ours, theirs = rendered.clone().requires_grad_(), rendered.double().requires_grad_()
     loss, expected = photometric_loss(ours, target, ssim_weight), oracle(theirs, target, ssim_weight)
     # The SSIM of a single flat pixel has about this noise in float32; it averages out in larger images.
-    assert abs(loss.item() - expected.item()) < 2e-5
+    assert abs(loss.item() - expected.item()) < 1e-4
     backward(loss)
     backward(expected)
     assert ours.grad is not None
     assert theirs.grad is not None
     # Where the images agree the exact gradient vanishes, so the scale of a pixel's share joins the bound.
     scale = theirs.grad.abs().max() + 1 / rendered.numel()
-    assert (ours.grad - theirs.grad).abs().max() < 3e-5 * scale
+    assert (ours.grad - theirs.grad).abs().max() < 3e-4 * scale
 
 
 def test_torch_path_is_the_same_loss() -> None:
