@@ -104,8 +104,9 @@ class _Splats:
     """What one camera's forward pass leaves for its backward pass; arrays as in `kernels.records`."""
 
     record: FloatArray
-    bounds: NDArray[np.int16]
-    first_slot: NDArray[np.int32]
+    record_bounds: NDArray[np.int16]
+    first_position: NDArray[np.int32]
+    positions: NDArray[np.int32]
     tile_start: NDArray[np.int32]
     entries: NDArray[np.int32]
     hits: NDArray[np.uint64]
@@ -143,8 +144,7 @@ class _Rasterize(torch.autograd.Function):
                 composite,
                 threads,
                 parts.record,
-                parts.bounds,
-                parts.first_slot,
+                parts.record_bounds,
                 parts.tile_start,
                 parts.entries,
                 width,
@@ -178,17 +178,13 @@ class _Rasterize(torch.autograd.Function):
         chunks = np.empty((-(-means.shape[0] // CHUNK), 3, 4))
         for index, parts in enumerate(ctx.splats):
             sums = np.empty((parts.entries.size, SUMS), np.float32)
-            touched = np.empty_like(parts.hits)
             run(
                 composite_gradient,
                 threads,
                 parts.record,
-                parts.bounds,
-                parts.first_slot,
                 parts.tile_start,
                 parts.entries,
                 parts.hits,
-                touched,
                 width,
                 height,
                 ALPHA_CLAMP,
@@ -199,8 +195,8 @@ class _Rasterize(torch.autograd.Function):
             run(
                 project_gradient,
                 threads,
-                parts.first_slot,
-                touched,
+                parts.first_position,
+                parts.positions,
                 sums,
                 *sources,
                 poses[index],
@@ -239,14 +235,15 @@ def _splat(
         height,
         antialiased,
         record,
+        record.view(np.int16),
         bounds,
         tiles,
     )
-    first_slot, tile_start, entries = bin_into_tiles(
+    first_position, positions, tile_start, entries = bin_into_tiles(
         record.view(np.uint32)[:, DEPTH], bounds, tiles, -(-width // TILE_SIZE), -(-height // TILE_SIZE)
     )
     hits = np.empty(entries.size, np.uint64)
-    return _Splats(record, bounds, first_slot, tile_start, entries, hits)
+    return _Splats(record, record.view(np.int16), first_position, positions, tile_start, entries, hits)
 
 
 def _array(tensor: Tensor) -> FloatArray:

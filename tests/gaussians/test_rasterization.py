@@ -177,7 +177,7 @@ def test_projection_is_gsplats() -> None:
     tiles = np.zeros(number, np.int32)
     arrays = [tensor.contiguous().numpy() for tensor in (*splats.gaussians(), splats.world_to_camera[0], cameras.K[0])]
     kernel: Any = project
-    kernel(np.zeros(1, np.int64), *arrays, width, height, True, record, bounds, tiles)
+    kernel(np.zeros(1, np.int64), *arrays, width, height, True, record, record.view(np.int16), bounds, tiles)
     seen = tiles > 0
     # What we leave out has no radius in gsplat, no pixel inside its box, or an opacity below 1/255.
     assert 100 < seen.sum() < number

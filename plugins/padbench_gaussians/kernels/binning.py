@@ -20,37 +20,40 @@ def bin_into_tiles(
     tile_columns: int,
     tile_rows: int,
 ) -> Any:
-    """Return first_slot (N + 1), tile_start (T + 1) and the entries: the Gaussians of every tile, front to back."""
+    """Return first_position (N + 1), positions (E), tile_start (T + 1) and entries (E)."""
     number = tiles.size
-    first_slot = np.empty(number + 1, np.int32)
+    first_position = np.empty(number + 1, np.int32)
+    fill = np.zeros(tile_columns * tile_rows + 1, np.int32)
     visible = 0
     total = 0
     for i in range(number):
-        first_slot[i] = total
+        first_position[i] = total
+        if tiles[i] == 0:
+            continue
         total += tiles[i]
-        visible += tiles[i] > 0
-    first_slot[number] = total
-
-    order = _sort_by_depth(depth_bits, tiles, visible)
-
-    fill = np.zeros(tile_columns * tile_rows + 1, np.int32)
-    for k in range(visible):
-        i = order[k]
+        visible += 1
         for row in range(bounds[i, 2] >> TILE_SHIFT, (bounds[i, 3] >> TILE_SHIFT) + 1):
             for column in range(bounds[i, 0] >> TILE_SHIFT, (bounds[i, 1] >> TILE_SHIFT) + 1):
                 fill[row * tile_columns + column + 1] += 1
+    first_position[number] = total
     for tile in range(tile_columns * tile_rows):
         fill[tile + 1] += fill[tile]
     tile_start = fill.copy()
-    entries = np.empty(total, np.int32)
+
+    entries, positions = np.empty(total, np.int32), np.empty(total, np.int32)
+    order = _sort_by_depth(depth_bits, tiles, visible)
     for k in range(visible):
         i = order[k]
+        position = first_position[i]
         for row in range(bounds[i, 2] >> TILE_SHIFT, (bounds[i, 3] >> TILE_SHIFT) + 1):
             for column in range(bounds[i, 0] >> TILE_SHIFT, (bounds[i, 1] >> TILE_SHIFT) + 1):
                 tile = row * tile_columns + column
-                entries[fill[tile]] = i
-                fill[tile] += 1
-    return first_slot, tile_start, entries
+                entry = fill[tile]
+                fill[tile] = entry + 1
+                entries[entry] = i
+                positions[position] = entry
+                position += 1
+    return first_position, positions, tile_start, entries
 
 
 @njit(cache=True, nogil=True)

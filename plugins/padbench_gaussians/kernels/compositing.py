@@ -22,6 +22,7 @@ from padbench_gaussians.kernels.lanes import (
     load,
     lowest_bit,
     minimum,
+    prefetch,
     rows,
     select,
     spread,
@@ -30,6 +31,7 @@ from padbench_gaussians.kernels.lanes import (
 )
 from padbench_gaussians.kernels.records import (
     BLUE,
+    BOUNDS,
     CURVE_XX,
     CURVE_XY,
     CURVE_YY,
@@ -40,6 +42,7 @@ from padbench_gaussians.kernels.records import (
     MEAN_X,
     MEAN_Y,
     MINIMAL_ALPHA,
+    RECORD,
     RED,
     TILE_BLOCKS,
     TILE_PIXELS,
@@ -53,6 +56,7 @@ ONE = np.float32(1)
 HALF = np.float32(0.5)
 TILE_SIDE = 1 << TILE_SHIFT  # blocks
 TILE_SIZE = TILE_SIDE * BLOCK  # pixels
+AHEAD = 6  # entries between asking for a record and reading it
 NO_BLOCKS = np.uint64(0)
 ONE_BLOCK = np.uint64(1)
 EVERY_ROW = np.uint64(0x0101010101010101)
@@ -60,24 +64,15 @@ ALL_BLOCKS = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(inline="always")
-def blocks_in_tile(bounds: Any, i: int, tile_column: Any, tile_row: Any) -> Any:
-    """The blocks of the tile that the Gaussian's bounding box meets, a bit each."""
-    left: Any = max(np.int64(bounds[i, 0]) - tile_column * TILE_SIDE, 0)
-    right: Any = min(np.int64(bounds[i, 1]) - tile_column * TILE_SIDE, TILE_SIDE - 1)
-    top: Any = max(np.int64(bounds[i, 2]) - tile_row * TILE_SIDE, 0)
-    bottom: Any = min(np.int64(bounds[i, 3]) - tile_row * TILE_SIDE, TILE_SIDE - 1)
+def blocks_in_tile(record_bounds: Any, i: int, tile_column: Any, tile_row: Any) -> Any:
+    """The blocks of the tile that the Gaussian's bounds hold, a bit each."""
+    left: Any = max(np.int64(record_bounds[i, BOUNDS]) - tile_column * TILE_SIDE, 0)
+    right: Any = min(np.int64(record_bounds[i, BOUNDS + 1]) - tile_column * TILE_SIDE, TILE_SIDE - 1)
+    top: Any = max(np.int64(record_bounds[i, BOUNDS + 2]) - tile_row * TILE_SIDE, 0)
+    bottom: Any = min(np.int64(record_bounds[i, BOUNDS + 3]) - tile_row * TILE_SIDE, TILE_SIDE - 1)
     line = (np.uint64(0xFF) >> np.uint64(TILE_SIDE - 1 - right + left)) << np.uint64(left)
     lines = (ALL_BLOCKS >> np.uint64(TILE_SIDE * (TILE_SIDE - 1 - bottom + top))) << np.uint64(TILE_SIDE * top)
     return (line * EVERY_ROW) & lines
-
-
-@njit(inline="always")
-def slot_of(bounds: Any, first_slot: Any, i: int, tile_column: Any, tile_row: Any) -> Any:
-    """Where the pair of Gaussian and tile keeps its results."""
-    left = np.int64(bounds[i, 0]) >> TILE_SHIFT
-    right = np.int64(bounds[i, 1]) >> TILE_SHIFT
-    top = np.int64(bounds[i, 2]) >> TILE_SHIFT
-    return first_slot[i] + (tile_row - top) * (right - left + 1) + tile_column - left
 
 
 @njit(inline="always")
@@ -105,10 +100,9 @@ def start_transmittance(scratch: Any, base: Any, left: int, top: int, width: int
 def composite(
     counter: Any,
     record: Any,  # (N, RECORD)
-    bounds: Any,  # (N, 4) int16
-    first_slot: Any,  # (N + 1,)
+    record_bounds: Any,  # (N, 2 RECORD) int16 view of the record
     tile_start: Any,  # (T + 1,)
-    entries: Any,  # (slots,)
+    entries: Any,  # (E,)
     width: int,
     height: int,
     background: Any,  # (3,)
@@ -116,7 +110,7 @@ def composite(
     rgb: Any,  # (3 H W,) out
     depth: Any,  # (H W,) out: expected depth
     alpha: Any,  # (H W,) out
-    hits: Any,  # (slots,) uint64 out: blocks in which the Gaussian met a pixel that was not done, for the backward pass
+    hits: Any,  # (E,) uint64 out: blocks in which the Gaussian met a pixel that was not done, for the backward pass
 ) -> None:
     """Render one image."""
     tile_columns = (width + TILE_SIZE - 1) // TILE_SIZE
@@ -144,8 +138,10 @@ def composite(
 
         for entry in range(tile_start[tile], tile_start[tile + 1]):
             i = entries[entry]
+            if entry + AHEAD < entries.size:
+                prefetch(record, entries[entry + AHEAD] * RECORD)
             hit = NO_BLOCKS
-            candidates = blocks_in_tile(bounds, i, tile_column, tile_row) & live
+            candidates = blocks_in_tile(record_bounds, i, tile_column, tile_row) & live
             if candidates != NO_BLOCKS:
                 xx, xy, yy = spread(record[i, CURVE_XX]), spread(record[i, CURVE_XY]), spread(record[i, CURVE_YY])
                 peak = spread(record[i, LOG2_OPACITY])
@@ -167,17 +163,18 @@ def composite(
                         weight = opaque * before
                         after = before - weight
                         goes_on = after > stop
+                        spent = select(met, select(goes_on, weight, before + before), zero)
                         weight = select(met & goes_on, weight, zero)
                         at = block * WIDTH
                         store(scratch, red + at, fused(weight, r, load(scratch, red + at)))
                         store(scratch, green + at, fused(weight, g, load(scratch, green + at)))
                         store(scratch, blue + at, fused(weight, b, load(scratch, blue + at)))
                         store(scratch, deep + at, fused(weight, z, load(scratch, deep + at)))
-                        after = select(met, select(goes_on, after, zero - before), before)
+                        after = before - spent
                         store(scratch, base + at, after)
                         if not any_set(after > zero):
                             live &= ~(ONE_BLOCK << np.uint64(block))
-            hits[slot_of(bounds, first_slot, i, tile_column, tile_row)] = hit
+            hits[entry] = hit
 
         for block in range(TILE_BLOCKS):
             x = left + (block & (TILE_SIDE - 1)) * BLOCK

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from padbench_gaussians.kernels.compositing import (
+    AHEAD,
     HALF,
     NO_BLOCKS,
     ONE,
@@ -21,23 +22,26 @@ from padbench_gaussians.kernels.compositing import (
     TILE_SIZE,
     ZERO,
     aligned_start,
-    slot_of,
     start_transmittance,
 )
 from padbench_gaussians.kernels.lanes import (
     BLOCK,
     WIDTH,
+    absolute,
+    any_set,
     columns,
     exp2,
     fused,
     load,
+    load_block,
     lowest_bit,
     minimum,
+    prefetch,
     rows,
     select,
     spread,
     store,
-    total,
+    totals,
 )
 from padbench_gaussians.kernels.records import (
     BLUE,
@@ -51,18 +55,9 @@ from padbench_gaussians.kernels.records import (
     MEAN_X,
     MEAN_Y,
     MINIMAL_ALPHA,
+    RECORD,
     RED,
-    SUM_BLUE,
-    SUM_DEPTH,
-    SUM_GREEN,
-    SUM_RED,
-    SUM_S,
-    SUM_SU,
-    SUM_SUU,
-    SUM_SUV,
-    SUM_SV,
-    SUM_SVV,
-    TILE_BLOCKS,
+    SUMS,
     TILE_PIXELS,
     TILE_SHIFT,
     TRANSMITTANCE_STOP,
@@ -70,16 +65,27 @@ from padbench_gaussians.kernels.records import (
 from padbench_gaussians.kernels.scheduling import next_task
 
 
+@njit(inline="always")
+def read_block(image: Any, start: Any, x: Any, y: Any, width: int, height: int, patch: Any) -> Any:
+    """A block of the plane that begins at `start`; what lies outside the image holds any value."""
+    corner = start + y * width + x
+    if x + BLOCK <= width and y + BLOCK <= height:
+        values = load_block(image, corner, width)
+    else:
+        for row in range(min(BLOCK, height - y)):
+            for column in range(min(BLOCK, width - x)):
+                patch[row * BLOCK + column] = image[corner + row * width + column]
+        values = load(patch, 0)
+    return values
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def composite_gradient(
     counter: Any,
     record: Any,  # (N, RECORD)
-    bounds: Any,  # (N, 4) int16
-    first_slot: Any,  # (N + 1,)
     tile_start: Any,  # (T + 1,)
-    entries: Any,  # (slots,)
-    hits: Any,  # (slots,) uint64, as `composite` left them
-    touched: Any,  # (slots,) uint64 out: hits in blocks that have a gradient
+    entries: Any,  # (E,)
+    hits: Any,  # (E,) uint64, as `composite` left them
     width: int,
     height: int,
     alpha_clamp: Any,
@@ -89,7 +95,7 @@ def composite_gradient(
     rgb_gradient: Any,  # (3 H W,)
     depth_gradient: Any,  # (H W,)
     alpha_gradient: Any,  # (H W,)
-    sums: Any,  # (slots, SUMS) out; left as it is where touched is 0
+    sums: Any,  # (E, SUMS) out
 ) -> None:
     """Fill the sums of one image."""
     tile_columns = (width + TILE_SIZE - 1) // TILE_SIZE
@@ -103,6 +109,7 @@ def composite_gradient(
         base + 4 * TILE_PIXELS,
         base + 5 * TILE_PIXELS,
     )
+    patch = np.zeros(WIDTH, np.float32)
     zero, one = spread(ZERO), spread(ONE)
     skip, stop, clamp = spread(LOG2_ALPHA_SKIP), spread(TRANSMITTANCE_STOP), spread(alpha_clamp)
     while True:
@@ -113,49 +120,49 @@ def composite_gradient(
         tile_column = tile - tile_row * tile_columns
         left, top = tile_column * TILE_SIZE, tile_row * TILE_SIZE
         start_transmittance(scratch, base, left, top, width, height)
+        met_blocks = NO_BLOCKS
+        for entry in range(tile_start[tile], tile_start[tile + 1]):
+            met_blocks |= hits[entry]
         wanted = NO_BLOCKS
-        for block in range(TILE_BLOCKS):
+        while met_blocks != NO_BLOCKS:
+            block = lowest_bit(met_blocks)
+            met_blocks &= met_blocks - ONE_BLOCK
             x = left + (block & (TILE_SIDE - 1)) * BLOCK
             y = top + (block >> TILE_SHIFT) * BLOCK
-            any_gradient = False
-            for lane in range(WIDTH):
-                at = block * WIDTH + lane
-                column, row = x + (lane & (BLOCK - 1)), y + lane // BLOCK
-                if column < width and row < height:
-                    pixel = row * width + column
-                    v_r, v_g, v_b = (
-                        rgb_gradient[pixel],
-                        rgb_gradient[plane + pixel],
-                        rgb_gradient[2 * plane + pixel],
-                    )
-                    v_expected, v_alpha = depth_gradient[pixel], alpha_gradient[pixel]
-                    opacity, expected = alpha[pixel], depth[pixel]
-                    v_accumulated = v_expected / max(opacity, MINIMAL_ALPHA)
-                    if opacity > MINIMAL_ALPHA:
-                        v_alpha -= v_accumulated * expected
-                    scratch[red + at], scratch[green + at], scratch[blue + at] = v_r, v_g, v_b
-                    scratch[deep + at] = v_accumulated
-                    # The rendering holds the background already, so its share of T_final needs no further term.
-                    scratch[rest + at] = (
-                        v_r * rgb[pixel]
-                        + v_g * rgb[plane + pixel]
-                        + v_b * rgb[2 * plane + pixel]
-                        + v_expected * expected
-                        - v_alpha * (ONE - opacity)
-                    )
-                    any_gradient |= v_r != 0 or v_g != 0 or v_b != 0 or v_expected != 0 or v_alpha != 0
-                else:
-                    scratch[red + at], scratch[green + at], scratch[blue + at] = ZERO, ZERO, ZERO
-                    scratch[deep + at], scratch[rest + at] = ZERO, ZERO
-            if any_gradient:
-                wanted |= ONE_BLOCK << np.uint64(block)
+            at = block * WIDTH
+            v_r = read_block(rgb_gradient, 0, x, y, width, height, patch)
+            v_g = read_block(rgb_gradient, plane, x, y, width, height, patch)
+            v_b = read_block(rgb_gradient, 2 * plane, x, y, width, height, patch)
+            v_expected = read_block(depth_gradient, 0, x, y, width, height, patch)
+            v_alpha = read_block(alpha_gradient, 0, x, y, width, height, patch)
+            if not any_set(
+                absolute(v_r) + absolute(v_g) + absolute(v_b) + absolute(v_expected) + absolute(v_alpha) != zero
+            ):
+                continue
+            wanted |= ONE_BLOCK << np.uint64(block)
+            opacity = read_block(alpha, 0, x, y, width, height, patch)
+            expected = read_block(depth, 0, x, y, width, height, patch)
+            floor = spread(MINIMAL_ALPHA)
+            v_accumulated = v_expected / select(opacity > floor, opacity, floor)
+            v_alpha = v_alpha - select(opacity > floor, v_accumulated * expected, zero)
+            # The rendering holds the background already, so its share of T_final needs no further term.
+            remainder = fused(v_expected, expected, zero - v_alpha * (one - opacity))
+            remainder = fused(v_r, read_block(rgb, 0, x, y, width, height, patch), remainder)
+            remainder = fused(v_g, read_block(rgb, plane, x, y, width, height, patch), remainder)
+            remainder = fused(v_b, read_block(rgb, 2 * plane, x, y, width, height, patch), remainder)
+            store(scratch, red + at, v_r)
+            store(scratch, green + at, v_g)
+            store(scratch, blue + at, v_b)
+            store(scratch, deep + at, v_accumulated)
+            store(scratch, rest + at, remainder)
 
         for entry in range(tile_start[tile], tile_start[tile + 1]):
             i = entries[entry]
-            slot = slot_of(bounds, first_slot, i, tile_column, tile_row)
-            hit = hits[slot] & wanted
-            touched[slot] = hit
+            if entry + AHEAD < entries.size:
+                prefetch(record, entries[entry + AHEAD] * RECORD)
+            hit = hits[entry] & wanted
             if hit == NO_BLOCKS:
+                store(sums, entry * SUMS, zero)
                 continue
             xx, xy, yy = spread(record[i, CURVE_XX]), spread(record[i, CURVE_XY]), spread(record[i, CURVE_YY])
             peak = spread(record[i, LOG2_OPACITY])
@@ -179,8 +186,9 @@ def composite_gradient(
                 weight = opaque * before
                 after = before - weight
                 goes_on = after > stop
+                spent = select(met, select(goes_on, weight, before + before), zero)
                 weight = select(met & goes_on, weight, zero)
-                store(scratch, base + at, select(met, select(goes_on, after, zero - before), before))
+                store(scratch, base + at, before - spent)
 
                 v_r, v_g, v_b = load(scratch, red + at), load(scratch, green + at), load(scratch, blue + at)
                 v_z = load(scratch, deep + at)
@@ -195,13 +203,8 @@ def composite_gradient(
                 su, sv = s * u, s * v
                 sum_s, sum_su, sum_sv = sum_s + s, sum_su + su, sum_sv + sv
                 sum_suu, sum_suv, sum_svv = fused(su, u, sum_suu), fused(su, v, sum_suv), fused(sv, v, sum_svv)
-            sums[slot, SUM_RED] = total(sum_r)
-            sums[slot, SUM_GREEN] = total(sum_g)
-            sums[slot, SUM_BLUE] = total(sum_b)
-            sums[slot, SUM_DEPTH] = total(sum_z)
-            sums[slot, SUM_S] = total(sum_s)
-            sums[slot, SUM_SU] = total(sum_su)
-            sums[slot, SUM_SV] = total(sum_sv)
-            sums[slot, SUM_SUU] = total(sum_suu)
-            sums[slot, SUM_SUV] = total(sum_suv)
-            sums[slot, SUM_SVV] = total(sum_svv)
+            store(
+                sums,
+                entry * SUMS,
+                totals(sum_r, sum_g, sum_b, sum_z, sum_s, sum_su, sum_sv, sum_suu, sum_suv, sum_svv),
+            )

@@ -91,6 +91,7 @@ _operator(operator.sub, lanes_type, lanes_type, lambda builder, a, b: builder.fs
 _operator(operator.mul, lanes_type, lanes_type, lambda builder, a, b: builder.fmul(a, b))
 _operator(operator.truediv, lanes_type, lanes_type, lambda builder, a, b: builder.fdiv(a, b))
 _operator(operator.gt, lanes_type, mask_type, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
+_operator(operator.ne, lanes_type, mask_type, lambda builder, a, b: builder.fcmp_unordered("!=", a, b))
 _operator(operator.ge, lanes_type, mask_type, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
 _operator(operator.and_, mask_type, mask_type, lambda builder, a, b: builder.and_(a, b))
 
@@ -201,6 +202,33 @@ def total(typing_context: Any, a: Any) -> Any:
     return types.float32(lanes_type), build
 
 
+# Where `totals` puts its sums: the order in which ten vectors fold with the fewest shuffles.
+TOTAL_LANES = (0, 8, 4, 12, 1, 9, 5, 13, 2, 10)
+
+
+@intrinsic
+def totals(typing_context: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, i: Any, j: Any) -> Any:
+    """The sums of ten vectors in one, the k-th in lane TOTAL_LANES[k]."""
+
+    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
+        level: dict[int, Any] = dict(zip(TOTAL_LANES, arguments, strict=True))
+        half = WIDTH // 2
+        nothing = ir.Constant(_FLOATS, [ir.Constant(ir.FloatType(), 0.0)] * WIDTH)
+        while half:
+            # Lanes whose number has the bit `half` take from the partner, all add the two halves of their group.
+            near = [lane + (WIDTH - half if lane & half else 0) for lane in range(WIDTH)]
+            far = [index + half for index in near]
+            folded = {}
+            for lane in {lane & ~half for lane in level}:
+                pair = level.get(lane, nothing), level.get(lane | half, nothing)
+                parts = [builder.shuffle_vector(*pair, ir.Constant(_INTEGERS, picked)) for picked in (near, far)]
+                folded[lane] = builder.fadd(*parts)
+            level, half = folded, half // 2
+        return level[0]
+
+    return lanes_type(*[lanes_type] * 10), build
+
+
 def _exp2_coefficients() -> list[float]:
     """Degree 5 interpolation of 2^x in the Chebyshev points of [-1/2, 1/2]: error below 2e-7, highest first."""
     points = 0.5 * np.cos((2 * np.arange(6) + 1) * math.pi / 12)
@@ -309,3 +337,22 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:
         return builder.cttz(arguments[0], ir.IntType(1)(1))
 
     return types.int64(types.uint64), build
+
+
+@intrinsic
+def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of an element that will be read soon."""
+
+    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
+        array_value, position = arguments
+        byte = ir.IntType(8)
+        pointer = _pointer(context, builder, sig.args[0], array_value, position, byte)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
+        function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+            builder.module, kind, "llvm.prefetch.p0i8"
+        )
+        builder.call(function, (pointer, number(0), number(3), number(1)))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), build

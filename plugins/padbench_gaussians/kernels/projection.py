@@ -12,6 +12,7 @@ from padbench_gaussians.kernels.records import (
     ALPHA_SKIP,
     BLOCK_SHIFT,
     BLUE,
+    BOUNDS,
     CHUNK,
     CURVE_XX,
     CURVE_XY,
@@ -77,6 +78,7 @@ def project(
     height: int,
     antialiased: bool,
     record: Any,  # (N, RECORD) out
+    record_bounds: Any,  # (N, 2 RECORD) int16 view of the record
     bounds: Any,  # (N, 4) int16 out
     tiles: Any,  # (N,) int32 out: how many tiles the Gaussian touches
 ) -> None:
@@ -158,6 +160,8 @@ def project(
             bx0, bx1 = int(first_column) >> BLOCK_SHIFT, int(last_column) >> BLOCK_SHIFT
             by0, by1 = int(first_row) >> BLOCK_SHIFT, int(last_row) >> BLOCK_SHIFT
             bounds[i, 0], bounds[i, 1], bounds[i, 2], bounds[i, 3] = bx0, bx1, by0, by1
+            for k in range(4):
+                record_bounds[i, BOUNDS + k] = bounds[i, k]
             tiles[i] = ((bx1 >> TILE_SHIFT) - (bx0 >> TILE_SHIFT) + 1) * ((by1 >> TILE_SHIFT) - (by0 >> TILE_SHIFT) + 1)
             curve = -LOG2_E / determinant
             record[i, MEAN_X] = mean_x

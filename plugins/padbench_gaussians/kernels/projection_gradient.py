@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from padbench_gaussians.kernels.lanes import any_set, load, prefetch, spread, store
 from padbench_gaussians.kernels.projection import (
     HALF,
     MINIMAL_NORM,
@@ -34,15 +35,17 @@ from padbench_gaussians.kernels.records import (
 from padbench_gaussians.kernels.scheduling import next_task
 
 # Keeps the derivative of the square root finite, as gsplat does in `add_blur_vjp`.
+ZERO = np.float32(0)
+AHEAD = 16  # entries between asking for their sums and reading them
 SQRT_EPS = np.float32(1e-6)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def project_gradient(
     counter: Any,
-    first_slot: Any,  # (N + 1,)
-    touched: Any,  # (slots,) uint64: where it is not 0 the slot has sums
-    sums: Any,  # (slots, SUMS)
+    first_position: Any,  # (N + 1,)
+    positions: Any,  # (E,)
+    sums: Any,  # (E, SUMS)
     means: Any,  # (N, 3)
     quats: Any,  # (N, 4)
     scales: Any,  # (N, 3)
@@ -75,15 +78,16 @@ def project_gradient(
         part = camera_gradient[chunk]
         part[:] = 0.0
         for i in range(start, min(start + CHUNK, number)):
-            met = False
-            gathered[:] = 0.0
-            for slot in range(first_slot[i], first_slot[i + 1]):
-                if touched[slot] != 0:
-                    met = True
-                    for k in range(SUMS):
-                        gathered[k] += sums[slot, k]
-            if not met:
+            if first_position[i] == first_position[i + 1]:
                 continue
+            gathering = spread(ZERO)
+            for position in range(first_position[i], first_position[i + 1]):
+                if position + AHEAD < positions.size:
+                    prefetch(sums, positions[position + AHEAD] * SUMS)
+                gathering = gathering + load(sums, positions[position] * SUMS)
+            if not any_set(gathering != spread(ZERO)):
+                continue
+            store(gathered, 0, gathering)
 
             # The projection again, which costs less than keeping it.
             px, py, pz = means[i, 0], means[i, 1], means[i, 2]
@@ -176,7 +180,7 @@ def project_gradient(
             # Through the covariance: the Jacobian is taken at the (clamped) mean.
             v_u, v_v = -fx * rz * v_j02, -fy * rz * v_j12
             d_z = -(rz * rz) * (fx * (v_j00 - v_j02 * u_used) + fy * (v_j11 - v_j12 * v_used))
-            d_x, d_y = np.float32(0), np.float32(0)
+            d_x, d_y = ZERO, ZERO
             if u_low <= u <= u_high:
                 d_x = v_u * rz
                 d_z -= d_x * u
