@@ -132,7 +132,7 @@ def _outline(truth: GroundTruth, size: tuple[int, int]) -> NDArray[np.bool_] | N
     """A band two pixels wide just outside the mask, at the panel's size."""
     from scipy import ndimage
 
-    if truth.load_mask is None or not truth.anomalous:
+    if truth.load_mask is None:
         return None
     share = resize_map(truth.load_mask().astype(np.float32), size)
     # A defect of less than half a panel pixel is still outlined.

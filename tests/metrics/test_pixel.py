@@ -74,10 +74,12 @@ def _flat(pairs: list[Pair]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(_pairs(), st.sampled_from([1, 2, 5, 1 << 22]))
-def test_equals_the_oracles_whatever_the_capacity(pairs: list[Pair], capacity: int) -> None:
-    """AUROC, AP and AUPRO are exact, also when the positive scores need several passes."""
-    result = pixel_metrics(lambda: iter(pairs), capacity)
+@given(_pairs(), st.sampled_from([1, 2, 5, 1 << 22]), st.sampled_from([1, 8, 1 << 22]))
+def test_equals_the_oracles_whatever_the_capacity(pairs: list[Pair], capacity: int, pending: int) -> None:
+    """AUROC, AP and AUPRO are exact, also when the positive scores need several passes and merges."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("padbench.metrics.positive_scores._PENDING", pending)
+        result = pixel_metrics(lambda: iter(pairs), capacity)
     masks, ranks = _flat(pairs)
     if masks.all() or not masks.any():
         assert result == {}
