@@ -104,7 +104,7 @@ class _Splats:
     """What one camera's forward pass leaves for its backward pass; arrays as in `kernels.records`."""
 
     record: FloatArray
-    record_bounds: NDArray[np.int16]
+    record_bounds: NDArray[np.uint64]
     first_position: NDArray[np.int32]
     positions: NDArray[np.int32]
     tile_start: NDArray[np.int32]
@@ -223,7 +223,7 @@ def _splat(
 ) -> _Splats:
     number = gaussians[0].shape[0]
     record = np.empty((number, RECORD), np.float32)
-    bounds = np.empty((number, 4), np.int16)
+    bounds = np.empty(number, np.uint64)
     tiles = np.empty(number, np.int32)
     run(
         project,
@@ -235,7 +235,7 @@ def _splat(
         height,
         antialiased,
         record,
-        record.view(np.int16),
+        record.view(np.uint64),
         bounds,
         tiles,
     )
@@ -243,7 +243,7 @@ def _splat(
         record.view(np.uint32)[:, DEPTH], bounds, tiles, -(-width // TILE_SIZE), -(-height // TILE_SIZE)
     )
     hits = np.empty(entries.size, np.uint64)
-    return _Splats(record, record.view(np.int16), first_position, positions, tile_start, entries, hits)
+    return _Splats(record, record.view(np.uint64), first_position, positions, tile_start, entries, hits)
 
 
 def _array(tensor: Tensor) -> FloatArray:

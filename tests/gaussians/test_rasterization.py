@@ -173,11 +173,11 @@ def test_projection_is_gsplats() -> None:
     )
 
     number = splats.means.shape[0]
-    record, bounds = np.zeros((number, RECORD), np.float32), np.zeros((number, 4), np.int16)
+    record, bounds = np.zeros((number, RECORD), np.float32), np.zeros(number, np.uint64)
     tiles = np.zeros(number, np.int32)
     arrays = [tensor.contiguous().numpy() for tensor in (*splats.gaussians(), splats.world_to_camera[0], cameras.K[0])]
     kernel: Any = project
-    kernel(np.zeros(1, np.int64), *arrays, width, height, True, record, record.view(np.int16), bounds, tiles)
+    kernel(np.zeros(1, np.int64), *arrays, width, height, True, record, record.view(np.uint64), bounds, tiles)
     seen = tiles > 0
     # What we leave out has no radius in gsplat, no pixel inside its box, or an opacity below 1/255.
     assert 100 < seen.sum() < number
@@ -194,8 +194,9 @@ def test_projection_is_gsplats() -> None:
     compare(np.exp2(record[seen, LOG2_OPACITY]), compensations * splats.opacities, 2e-3)
     # A box of 4x4 blocks never reaches further than gsplat's radius does, but for the blocks' own size.
     centres, reach = means2d[0].numpy()[seen], radii[0].numpy()[seen]
-    assert (bounds[seen][:, [0, 2]] * 4 >= centres - reach - 4).all()
-    assert (bounds[seen][:, [1, 3]] * 4 <= centres + reach).all()
+    first_and_last = np.stack([bounds[seen] >> np.uint64(16 * k) & np.uint64(0xFFFF) for k in range(4)], axis=1)
+    assert (first_and_last[:, [0, 2]] * 4 >= centres - reach - 4).all()
+    assert (first_and_last[:, [1, 3]] * 4 <= centres + reach).all()
 
 
 def test_batch_changes_nothing() -> None:

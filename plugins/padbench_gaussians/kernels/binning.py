@@ -10,12 +10,25 @@ from numba import njit
 from padbench_gaussians.kernels.records import TILE_SHIFT
 
 DIGIT_BITS = 12
+MASK = np.uint64(0xFFFF)
+SHIFT = np.uint64(TILE_SHIFT)
+
+
+@njit(inline="always")
+def tile_range(corners: Any) -> Any:
+    """First and last column, first and last row of the tiles that hold the blocks."""
+    return (
+        np.int64((corners & MASK) >> SHIFT),
+        np.int64(((corners >> np.uint64(16)) & MASK) >> SHIFT),
+        np.int64(((corners >> np.uint64(32)) & MASK) >> SHIFT),
+        np.int64(corners >> (np.uint64(48) + SHIFT)),
+    )
 
 
 @njit(cache=True, nogil=True)
 def bin_into_tiles(
     depth_bits: Any,  # (N,) uint32 view of the depths
-    bounds: Any,  # (N, 4) int16
+    bounds: Any,  # (N,) uint64
     tiles: Any,  # (N,) int32
     tile_columns: int,
     tile_rows: int,
@@ -32,8 +45,9 @@ def bin_into_tiles(
             continue
         total += tiles[i]
         visible += 1
-        for row in range(bounds[i, 2] >> TILE_SHIFT, (bounds[i, 3] >> TILE_SHIFT) + 1):
-            for column in range(bounds[i, 0] >> TILE_SHIFT, (bounds[i, 1] >> TILE_SHIFT) + 1):
+        left, right, top, bottom = tile_range(bounds[i])
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
                 fill[row * tile_columns + column + 1] += 1
     first_position[number] = total
     for tile in range(tile_columns * tile_rows):
@@ -45,8 +59,9 @@ def bin_into_tiles(
     for k in range(visible):
         i = order[k]
         position = first_position[i]
-        for row in range(bounds[i, 2] >> TILE_SHIFT, (bounds[i, 3] >> TILE_SHIFT) + 1):
-            for column in range(bounds[i, 0] >> TILE_SHIFT, (bounds[i, 1] >> TILE_SHIFT) + 1):
+        left, right, top, bottom = tile_range(bounds[i])
+        for row in range(top, bottom + 1):
+            for column in range(left, right + 1):
                 tile = row * tile_columns + column
                 entry = fill[tile]
                 fill[tile] = entry + 1

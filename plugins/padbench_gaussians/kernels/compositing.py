@@ -64,12 +64,13 @@ ALL_BLOCKS = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @njit(inline="always")
-def blocks_in_tile(record_bounds: Any, i: int, tile_column: Any, tile_row: Any) -> Any:
-    """The blocks of the tile that the Gaussian's bounds hold, a bit each."""
-    left: Any = max(np.int64(record_bounds[i, BOUNDS]) - tile_column * TILE_SIDE, 0)
-    right: Any = min(np.int64(record_bounds[i, BOUNDS + 1]) - tile_column * TILE_SIDE, TILE_SIDE - 1)
-    top: Any = max(np.int64(record_bounds[i, BOUNDS + 2]) - tile_row * TILE_SIDE, 0)
-    bottom: Any = min(np.int64(record_bounds[i, BOUNDS + 3]) - tile_row * TILE_SIDE, TILE_SIDE - 1)
+def blocks_in_tile(corners: Any, tile_column: Any, tile_row: Any) -> Any:
+    """The blocks of the tile that lie within a Gaussian's bounds, a bit each."""
+    mask = np.uint64(0xFFFF)
+    left: Any = max(np.int64(corners & mask) - tile_column * TILE_SIDE, 0)
+    right: Any = min(np.int64((corners >> np.uint64(16)) & mask) - tile_column * TILE_SIDE, TILE_SIDE - 1)
+    top: Any = max(np.int64((corners >> np.uint64(32)) & mask) - tile_row * TILE_SIDE, 0)
+    bottom: Any = min(np.int64(corners >> np.uint64(48)) - tile_row * TILE_SIDE, TILE_SIDE - 1)
     line = (np.uint64(0xFF) >> np.uint64(TILE_SIDE - 1 - right + left)) << np.uint64(left)
     lines = (ALL_BLOCKS >> np.uint64(TILE_SIDE * (TILE_SIDE - 1 - bottom + top))) << np.uint64(TILE_SIDE * top)
     return (line * EVERY_ROW) & lines
@@ -100,7 +101,7 @@ def start_transmittance(scratch: Any, base: Any, left: int, top: int, width: int
 def composite(
     counter: Any,
     record: Any,  # (N, RECORD)
-    record_bounds: Any,  # (N, 2 RECORD) int16 view of the record
+    record_bounds: Any,  # (N, RECORD / 2) uint64 view of the record
     tile_start: Any,  # (T + 1,)
     entries: Any,  # (E,)
     width: int,
@@ -141,7 +142,7 @@ def composite(
             if entry + AHEAD < entries.size:
                 prefetch(record, entries[entry + AHEAD] * RECORD)
             hit = NO_BLOCKS
-            candidates = blocks_in_tile(record_bounds, i, tile_column, tile_row) & live
+            candidates = blocks_in_tile(record_bounds[i, BOUNDS], tile_column, tile_row) & live
             if candidates != NO_BLOCKS:
                 xx, xy, yy = spread(record[i, CURVE_XX]), spread(record[i, CURVE_XY]), spread(record[i, CURVE_YY])
                 peak = spread(record[i, LOG2_OPACITY])

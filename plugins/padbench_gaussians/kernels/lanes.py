@@ -71,19 +71,33 @@ def _fused(builder: ir.IRBuilder, a: Any, b: Any, c: Any) -> Any:
     return builder.call(function, (a, b, c))
 
 
+def _spread(builder: ir.IRBuilder, value: Any) -> Any:
+    first = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), value, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, first, ir.Constant(_INTEGERS, [0] * WIDTH))
+
+
 def _operator(symbol: Callable[..., Any], operand: types.Type, result: types.Type, build: Callable[..., Any]) -> None:
-    """Give the Python operator a meaning between two operands of one lane type."""
+    """Give the Python operator a meaning between two operands of a lane type, one of which may be a plain float32."""
+    pairs = [(operand, operand)]
+    if operand is lanes_type:
+        pairs += [(operand, types.float32), (types.float32, operand)]
 
     @infer_global(symbol)  # type: ignore[no-untyped-call]
     class _Template(AbstractTemplate):  # type: ignore[misc]
         def generic(self, arguments: Sequence[types.Type], keywords: dict[str, Any]) -> Any:
-            if tuple(arguments) == (operand, operand):
-                return signature(result, operand, operand)  # type: ignore[no-untyped-call]
+            if tuple(arguments) in pairs:
+                return signature(result, *arguments)  # type: ignore[no-untyped-call]
             return None
 
-    @lower_builtin(symbol, type(operand), type(operand))  # type: ignore[no-untyped-call, untyped-decorator]
-    def _lower(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        return build(builder, *arguments)
+    def lower(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
+        operands = [
+            _spread(builder, value) if kind == types.float32 else value
+            for kind, value in zip(sig.args, arguments, strict=True)
+        ]
+        return build(builder, *operands)
+
+    for pair in pairs:
+        lower_builtin(symbol, *pair)(lower)  # type: ignore[no-untyped-call]
 
 
 _operator(operator.add, lanes_type, lanes_type, lambda builder, a, b: builder.fadd(a, b))
@@ -101,8 +115,7 @@ def spread(typing_context: Any, value: Any) -> Any:
     """The same float32 in every lane."""
 
     def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        first = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), arguments[0], ir.IntType(32)(0))
-        return builder.shuffle_vector(first, first, ir.Constant(_INTEGERS, [0] * WIDTH))
+        return _spread(builder, arguments[0])
 
     return lanes_type(types.float32), build
 
@@ -156,6 +169,39 @@ def minimum(typing_context: Any, a: Any, b: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", a, b), a, b)
 
     return lanes_type(lanes_type, lanes_type), build
+
+
+@intrinsic
+def maximum(typing_context: Any, a: Any, b: Any) -> Any:
+    """The larger value of each lane."""
+
+    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
+        a, b = arguments
+        return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+    return lanes_type(lanes_type, lanes_type), build
+
+
+def _of_each_lane(name: str, summary: str) -> Any:
+    """An intrinsic function of LLVM that takes and returns one vector."""
+
+    def function(typing_context: Any, a: Any) -> Any:
+        def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
+            kind = ir.FunctionType(_FLOATS, [_FLOATS])
+            callee = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+                builder.module, kind, f"llvm.{name}.v{WIDTH}f32"
+            )
+            return builder.call(callee, arguments)
+
+        return lanes_type(lanes_type), build
+
+    function.__doc__ = summary
+    return intrinsic(function)
+
+
+square_root = _of_each_lane("sqrt", "The square root of each lane.")
+floor = _of_each_lane("floor", "The largest integer that is not above each lane.")
+ceil = _of_each_lane("ceil", "The smallest integer that is not below each lane.")
 
 
 @intrinsic
@@ -255,6 +301,31 @@ def exp2(typing_context: Any, a: Any) -> Any:
     return lanes_type(lanes_type), build
 
 
+@intrinsic
+def log2(typing_context: Any, a: Any) -> Any:
+    """The binary logarithm of each lane, for normal positive numbers; error below 3e-7 in [2^-8, 1]."""
+
+    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
+        def integers(value: int) -> Any:
+            return ir.Constant(_INTEGERS, [value] * WIDTH)
+
+        # x = 2^k m with m in [0.707, 1.414): subtracting the bits of sqrt(1/2) brings k to the top.
+        bits = builder.bitcast(arguments[0], _INTEGERS)
+        offset = builder.sub(bits, integers(0x3F3504F3))
+        exponent = builder.sitofp(builder.ashr(offset, integers(23)), _FLOATS)
+        fraction = builder.add(builder.and_(offset, integers(0x7FFFFF)), integers(0x3F3504F3))
+        mantissa = builder.bitcast(fraction, _FLOATS)
+        ratio = builder.fdiv(builder.fsub(mantissa, _constant(1.0)), builder.fadd(mantissa, _constant(1.0)))
+        square = builder.fmul(ratio, ratio)
+        # ln(m) = 2 artanh(ratio)
+        series: Any = _constant(2 / 9 / math.log(2))
+        for power in (7, 5, 3, 1):
+            series = _fused(builder, series, square, _constant(2 / power / math.log(2)))
+        return _fused(builder, series, ratio, exponent)
+
+    return lanes_type(lanes_type), build
+
+
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, element: ir.Type) -> Any:
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), element.as_pointer())
@@ -284,6 +355,25 @@ def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes_type), build
+
+
+@intrinsic
+def gather(typing_context: Any, array: Any, index: Any, stride: Any, count: Any) -> Any:
+    """`count` values of an array's data from `index` on, `stride` elements apart; further lanes repeat the first."""
+
+    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
+        array_value, start, step, number = arguments
+        values = ir.Constant(_FLOATS, ir.Undefined)
+        zero = ir.IntType(64)(0)
+        for lane in range(WIDTH):
+            counted = builder.icmp_signed("<", ir.IntType(64)(lane), number)
+            offset = builder.select(counted, builder.mul(step, ir.IntType(64)(lane)), zero)
+            position = builder.add(start, offset)
+            pointer = _pointer(context, builder, sig.args[0], array_value, position, ir.FloatType())
+            values = builder.insert_element(values, builder.load(pointer), ir.IntType(32)(lane))
+        return values
+
+    return lanes_type(array, types.int64, types.int64, types.int64), build
 
 
 _QUARTER = ir.VectorType(ir.FloatType(), BLOCK)

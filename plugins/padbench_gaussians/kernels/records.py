@@ -2,8 +2,8 @@
 
 record: float32 (N, RECORD), one cache line a Gaussian of one camera. The exponent of alpha is kept to base 2:
 log2(alpha) = A u^2 + B u v + C v^2 + log2(opacity), with (u, v) from the projected mean to the pixel's centre.
-bounds: int16 (N, 4), first and last column, first and last row of the 4x4 blocks that the Gaussian may be seen in. The
-record holds them as well (`record.view(int16)` from BOUNDS on), so that compositing reads one cache line.
+bounds: uint64 (N,), first and last column, first and last row of the 4x4 blocks a Gaussian may be seen in, each in
+16 bits. The record holds them as well (element BOUNDS of its view as uint64): compositing reads one cache line.
 entries: int32 (E,), the Gaussians of every tile, front to back; tile t owns tile_start[t] to tile_start[t + 1].
 positions: int32 (E,), the entries of every Gaussian; Gaussian i owns first_position[i] to first_position[i + 1].
 hits: uint64 (E,), a bit for each of the tile's 8 x 8 blocks; sums: float32 (E, SUMS).
@@ -32,7 +32,7 @@ TILE_PIXELS = 1024
 RECORD = 16
 MEAN_X, MEAN_Y, CURVE_XX, CURVE_XY, CURVE_YY, LOG2_OPACITY, RED, GREEN, BLUE, DEPTH = range(10)
 
-BOUNDS = 20  # int16 elements: floats 10 and 11
+BOUNDS = 5  # in uint64 elements: floats 10 and 11
 
 # Sums over pixels that the backward pass leaves for an entry. s is the gradient with respect to ln(alpha).
 SUMS = 16
