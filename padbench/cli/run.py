@@ -99,6 +99,8 @@ def command(
             readers[method.name].task(task)
 
     console = Console()
+    if not console.is_terminal:
+        console.width = 160  # a file or a pipe: the boards need not be split
     console.print(
         f"{', '.join(methods)} (profile {profile}) on {dataset}: {', '.join(tasks)}; "
         f"{device}, {threads} thread{'s' if threads > 1 else ''}; results in {out}",
