@@ -36,7 +36,7 @@ CENTRE = np.float32(0.5)
 # A task is a tile of at most so many pixels. With its margins a row is whole groups of sixteen lanes.
 TILE_WIDTH = 118
 TILE_HEIGHT = 100
-LINE = TILE_WIDTH + 4 * RADIUS + 2 * WIDTH
+LINE = (TILE_WIDTH + 4 * RADIUS) // WIDTH * WIDTH + 2 * WIDTH
 
 _window = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
 _window /= _window.sum()
@@ -64,12 +64,17 @@ def blurred(buffer: Any, at: int, step: int) -> Any:
 
 
 @njit(inline="always")
-def fetch(image: Any, start: int, left: int, right: int, width: int, line: Any, at: int) -> None:
-    """Copy the columns from left to right of the image row that begins at `start`, padded by zeros, less CENTRE."""
-    for k in range(LINE):
-        line[at + k] = -CENTRE
-    for column in range(max(left, 0), min(right, width)):
-        line[at + column - left] = image[start + column] - CENTRE
+def fetch(image: Any, start: int, left: int, number: int, width: int, line: Any, at: int) -> None:
+    """Copy `number` columns from `left` on of the image row that begins at `start`, padded by zeros, less CENTRE."""
+    for k in range(0, number, WIDTH):
+        column = left + k
+        if column >= 0 and column + WIDTH <= width:
+            store(line, at + k, load(image, start + column) - CENTRE)
+        else:
+            for lane in range(WIDTH):
+                line[at + k + lane] = -CENTRE
+            for lane in range(max(0, -column), min(WIDTH, width - column)):
+                line[at + k + lane] = image[start + column + lane] - CENTRE
 
 
 @njit(inline="always")
@@ -96,7 +101,7 @@ def compare(
     """Sum |x - y| and S over every tile, and differentiate the sums times their factors."""
     down, across = (height + TILE_HEIGHT - 1) // TILE_HEIGHT, (width + TILE_WIDTH - 1) // TILE_WIDTH
     # Lines with margins of twice the radius for the input and of the radius for the derivatives of S.
-    line = np.empty(4 * LINE, np.float32)
+    line = np.zeros(4 * LINE, np.float32)
     x_line, y_line, square_line, product_line = 0, LINE, 2 * LINE, 3 * LINE
     slope = np.zeros(3 * LINE, np.float32)
     ring = 2 * TAPS * LINE
@@ -118,10 +123,11 @@ def compare(
         absolute_sum, similarity_sum = zero, zero
         margin = RADIUS if gradient.size > 0 else 0
         for source in range(top - RADIUS - margin, bottom + RADIUS + margin):
-            end = right + 2 * RADIUS if 0 <= source < height else left - 2 * RADIUS
+            # A row outside the image is one without columns.
+            columns_there = width if 0 <= source < height else 0
             begin = start + source * width
-            fetch(first, begin, left - 2 * RADIUS, end, width, line, x_line)
-            fetch(second, begin, left - 2 * RADIUS, end, width, line, y_line)
+            fetch(first, begin, left - 2 * RADIUS, right - left + 4 * RADIUS, columns_there, line, x_line)
+            fetch(second, begin, left - 2 * RADIUS, right - left + 4 * RADIUS, columns_there, line, y_line)
             for k in range(0, right - left + 4 * RADIUS, WIDTH):
                 x, y = load(line, x_line + k), load(line, y_line + k)
                 store(line, square_line + k, fused(x, x, y * y))
