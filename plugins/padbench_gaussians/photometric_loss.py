@@ -45,13 +45,14 @@ class _FusedLoss(torch.autograd.Function):
         *batch, height, width = rendered.shape
         planes = math.prod(batch)
         number = rendered.numel()
-        threads = torch.get_num_threads()
+        tiles = tile_count(planes, height, width)
+        threads = min(torch.get_num_threads(), tiles)
         wanted = ctx.needs_input_grad[0]
         first = rendered.detach().contiguous().reshape(-1).numpy()
         second = target.contiguous().reshape(-1).numpy()
         gradient = torch.empty(rendered.shape if wanted else 0)
         factors = np.float32((1 - ssim_weight) / number), np.float32(-ssim_weight / number)
-        sums = np.empty((tile_count(planes, height, width), 2))
+        sums = np.empty((tiles, 2))
         run(compare, threads, first, second, planes, height, width, *factors, gradient.view(-1).numpy(), sums)
         ctx.save_for_backward(gradient)
         difference, similarity = sums.sum(axis=0) / number

@@ -129,6 +129,7 @@ class _Rasterize(torch.autograd.Function):
         antialiased: bool,
         covariance_gradient: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
         batch = world_to_camera.shape[0]
         rgb = torch.empty(batch, 3, height, width)
         depth = torch.empty(batch, 1, height, width)
@@ -142,7 +143,7 @@ class _Rasterize(torch.autograd.Function):
             parts = _splat(gaussians, poses[index], intrinsics[index], width, height, antialiased, threads)
             run(
                 composite,
-                threads,
+                min(threads, parts.tile_start.size - 1),
                 parts.record,
                 parts.record_bounds,
                 parts.tile_start,
@@ -162,7 +163,7 @@ class _Rasterize(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # of rgb, depth, alpha
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:  # of rgb, depth, alpha
         means, quats, scales, opacities, colors, world_to_camera, K, *images = ctx.saved_tensors
         width, height, antialiased, covariance_gradient = ctx.settings
         batch = world_to_camera.shape[0]
@@ -170,17 +171,19 @@ class _Rasterize(torch.autograd.Function):
         sources = [_array(tensor) for tensor in (means, quats, scales, opacities)]
         poses, intrinsics = _array(world_to_camera), _array(K)
         rendered = [_array(image).reshape(batch, -1) for image in images]
-        upstream = [_array(gradient).reshape(batch, -1) for gradient in gradients]
-        # Zeros that the first camera adds to.
-        results = [torch.zeros_like(tensor) for tensor in (means, quats, scales, opacities, colors)]
-        targets = [_array(result) for result in results]
-        pose_gradient = torch.zeros_like(world_to_camera)
+        upstream = [
+            np.zeros_like(image) if gradient is None else _array(gradient).reshape(batch, -1)
+            for gradient, image in zip(gradients, rendered, strict=True)
+        ]
+        # The cameras add to them one after another.
+        results = [np.zeros(tensor.shape, np.float32) for tensor in (means, quats, scales, opacities, colors)]
+        pose_gradient = np.zeros((batch, 4, 4), np.float32)
         chunks = np.empty((-(-means.shape[0] // CHUNK), 3, 4))
         for index, parts in enumerate(ctx.splats):
             sums = np.empty((parts.entries.size, SUMS), np.float32)
             run(
                 composite_gradient,
-                threads,
+                min(threads, parts.tile_start.size - 1),
                 parts.record,
                 parts.tile_start,
                 parts.entries,
@@ -194,7 +197,7 @@ class _Rasterize(torch.autograd.Function):
             )
             run(
                 project_gradient,
-                threads,
+                min(threads, chunks.shape[0]),
                 parts.first_position,
                 parts.positions,
                 sums,
@@ -205,11 +208,11 @@ class _Rasterize(torch.autograd.Function):
                 height,
                 antialiased,
                 covariance_gradient,
-                *targets,
+                *results,
                 chunks,
             )
-            pose_gradient[index, :3] = torch.from_numpy(chunks.sum(axis=0))
-        return *results, pose_gradient, None, None, None, None, None, None
+            pose_gradient[index, :3] = chunks.sum(axis=0)
+        return *[torch.from_numpy(array) for array in (*results, pose_gradient)], None, None, None, None, None, None
 
 
 def _splat(
@@ -227,7 +230,7 @@ def _splat(
     tiles = np.empty(number, np.int32)
     run(
         project,
-        threads,
+        min(threads, -(-number // CHUNK)),
         *gaussians,
         pose,
         intrinsics,

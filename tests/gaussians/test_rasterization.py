@@ -294,13 +294,26 @@ def test_depth_of_a_lone_gaussian_is_its_distance() -> None:
     assert not rendering.rgb[:, 2].any()
 
 
-def test_views_of_other_tensors_are_accepted() -> None:
+@pytest.mark.parametrize("dense", [True, False])
+def test_strided_tensors_are_the_same(dense: bool) -> None:
+    """Transposed memory, and slices of a wider tensor: the image and what flows back."""
+
+    def strided(tensor: Tensor) -> Tensor:
+        if dense and tensor.dim() > 1:
+            return tensor.mT.clone(memory_format=torch.contiguous_format).mT
+        return torch.stack([tensor, tensor], dim=-1)[..., 0]
+
     splats = random_splats(6, 100)
-    strided = Splats(
-        **{name: torch.stack([tensor, tensor], dim=-1)[..., 0] for name, tensor in splats.tensors().items()}
-    )
-    assert not strided.means.is_contiguous()
-    assert torch.equal(render(strided).rgb, render(splats).rgb)
+    ours = Splats(**{name: strided(tensor).requires_grad_() for name, tensor in splats.tensors().items()})
+    assert not ours.means.is_contiguous()
+    plain = splats.leaves()
+    everywhere = torch.ones(1, dtype=torch.bool)
+    renderings = render(ours), render(plain)
+    assert torch.equal(renderings[0].rgb, renderings[1].rgb)
+    backward(loss_of(renderings[0], OUTPUTS, everywhere))
+    backward(loss_of(renderings[1], OUTPUTS, everywhere))
+    for name, leaf in ours.tensors().items():
+        assert torch.equal(gradient_of(leaf), gradient_of(getattr(plain, name))), name
 
 
 @pytest.mark.parametrize(
