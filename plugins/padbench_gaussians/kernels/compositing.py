@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from padbench_gaussians.kernels.lane_memory import load, prefetch, store, store_block
 from padbench_gaussians.kernels.lanes import (
     BLOCK,
     WIDTH,
@@ -19,15 +20,12 @@ from padbench_gaussians.kernels.lanes import (
     columns,
     exp2,
     fused,
-    load,
     lowest_bit,
+    maximum,
     minimum,
-    prefetch,
     rows,
     select,
     spread,
-    store,
-    store_block,
 )
 from padbench_gaussians.kernels.records import (
     BLUE,
@@ -74,6 +72,26 @@ def blocks_in_tile(corners: Any, tile_column: Any, tile_row: Any) -> Any:
     line = (np.uint64(0xFF) >> np.uint64(TILE_SIDE - 1 - right + left)) << np.uint64(left)
     lines = (ALL_BLOCKS >> np.uint64(TILE_SIDE * (TILE_SIDE - 1 - bottom + top))) << np.uint64(TILE_SIDE * top)
     return (line * EVERY_ROW) & lines
+
+
+@njit(inline="always")
+def exponent_in(block: Any, offset_x: Any, offset_y: Any, xx: Any, xy: Any, yy: Any, peak: Any) -> Any:
+    """The way (u, v) from the mean to the pixels of a block, and log2(alpha) there."""
+    u = columns() + (offset_x + np.float32((block & (TILE_SIDE - 1)) * BLOCK))
+    v = rows() + (offset_y + np.float32((block >> TILE_SHIFT) * BLOCK))
+    return u, v, fused(fused(xx, u, xy * v), u, fused(yy * v, v, peak))
+
+
+@njit(inline="always")
+def absorb(before: Any, met: Any, opaque: Any) -> Any:
+    """What alpha takes of the transmittance: the weight, the transmittance after it, and where the pixel goes on.
+
+    Subtracted rather than selected: a selection would be stored under a mask, which the next load has to wait for.
+    """
+    weight = opaque * before
+    goes_on = met & (before - weight > TRANSMITTANCE_STOP)
+    spent = select(met, select(goes_on, weight, before + before), spread(ZERO))
+    return select(goes_on, weight, spread(ZERO)), before - spent, goes_on
 
 
 @njit(inline="always")
@@ -124,8 +142,7 @@ def composite(
         base + 3 * TILE_PIXELS,
         base + 4 * TILE_PIXELS,
     )
-    zero, one = spread(ZERO), spread(ONE)
-    skip, stop, clamp = spread(LOG2_ALPHA_SKIP), spread(TRANSMITTANCE_STOP), spread(alpha_clamp)
+    clamp = spread(alpha_clamp)
     while True:
         tile = next_task(counter)
         if tile >= tile_start.size - 1:
@@ -153,27 +170,19 @@ def composite(
                 while candidates != NO_BLOCKS:
                     block = lowest_bit(candidates)
                     candidates &= candidates - ONE_BLOCK
-                    u = columns() + spread(offset_x + np.float32((block & (TILE_SIDE - 1)) * BLOCK))
-                    v = rows() + spread(offset_y + np.float32((block >> TILE_SHIFT) * BLOCK))
-                    exponent = fused(fused(xx, u, xy * v), u, fused(yy * v, v, peak))
-                    before = load(scratch, base + block * WIDTH)
-                    met = (exponent >= skip) & (before > zero)
+                    at = block * WIDTH
+                    _, _, exponent = exponent_in(block, offset_x, offset_y, xx, xy, yy, peak)
+                    before = load(scratch, base + at)
+                    met = (exponent >= LOG2_ALPHA_SKIP) & (before > ZERO)
                     if any_set(met):
                         hit |= ONE_BLOCK << np.uint64(block)
-                        opaque = minimum(clamp, exp2(exponent))
-                        weight = opaque * before
-                        after = before - weight
-                        goes_on = after > stop
-                        spent = select(met, select(goes_on, weight, before + before), zero)
-                        weight = select(met & goes_on, weight, zero)
-                        at = block * WIDTH
+                        weight, after, _ = absorb(before, met, minimum(clamp, exp2(exponent)))
                         store(scratch, red + at, fused(weight, r, load(scratch, red + at)))
                         store(scratch, green + at, fused(weight, g, load(scratch, green + at)))
                         store(scratch, blue + at, fused(weight, b, load(scratch, blue + at)))
                         store(scratch, deep + at, fused(weight, z, load(scratch, deep + at)))
-                        after = before - spent
                         store(scratch, base + at, after)
-                        if not any_set(after > zero):
+                        if not any_set(after > ZERO):
                             live &= ~(ONE_BLOCK << np.uint64(block))
             hits[entry] = hit
 
@@ -184,9 +193,8 @@ def composite(
                 continue
             at = block * WIDTH
             remaining = absolute(load(scratch, base + at))
-            opacity = one - remaining
-            divisor = select(opacity > spread(MINIMAL_ALPHA), opacity, spread(MINIMAL_ALPHA))
-            expected = load(scratch, deep + at) / divisor
+            opacity = ONE - remaining
+            expected = load(scratch, deep + at) / maximum(opacity, spread(MINIMAL_ALPHA))
             mixed_red = fused(remaining, spread(background[0]), load(scratch, red + at))
             mixed_green = fused(remaining, spread(background[1]), load(scratch, green + at))
             mixed_blue = fused(remaining, spread(background[2]), load(scratch, blue + at))

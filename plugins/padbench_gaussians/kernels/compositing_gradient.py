@@ -21,26 +21,24 @@ from padbench_gaussians.kernels.compositing import (
     TILE_SIDE,
     TILE_SIZE,
     ZERO,
+    absorb,
     aligned_start,
+    exponent_in,
     start_transmittance,
 )
+from padbench_gaussians.kernels.lane_memory import load, load_block, prefetch, store
 from padbench_gaussians.kernels.lanes import (
     BLOCK,
     WIDTH,
     absolute,
     any_set,
-    columns,
     exp2,
     fused,
-    load,
-    load_block,
     lowest_bit,
+    maximum,
     minimum,
-    prefetch,
-    rows,
     select,
     spread,
-    store,
     totals,
 )
 from padbench_gaussians.kernels.records import (
@@ -60,7 +58,6 @@ from padbench_gaussians.kernels.records import (
     SUMS,
     TILE_PIXELS,
     TILE_SHIFT,
-    TRANSMITTANCE_STOP,
 )
 from padbench_gaussians.kernels.scheduling import next_task
 
@@ -110,8 +107,7 @@ def composite_gradient(
         base + 5 * TILE_PIXELS,
     )
     patch = np.zeros(WIDTH, np.float32)
-    zero, one = spread(ZERO), spread(ONE)
-    skip, stop, clamp = spread(LOG2_ALPHA_SKIP), spread(TRANSMITTANCE_STOP), spread(alpha_clamp)
+    zero, clamp = spread(ZERO), spread(alpha_clamp)
     while True:
         tile = next_task(counter)
         if tile >= tile_start.size - 1:
@@ -135,18 +131,17 @@ def composite_gradient(
             v_b = read_block(rgb_gradient, 2 * plane, x, y, width, height, patch)
             v_expected = read_block(depth_gradient, 0, x, y, width, height, patch)
             v_alpha = read_block(alpha_gradient, 0, x, y, width, height, patch)
-            if not any_set(
-                absolute(v_r) + absolute(v_g) + absolute(v_b) + absolute(v_expected) + absolute(v_alpha) != zero
-            ):
+            size = absolute(v_r) + absolute(v_g) + absolute(v_b) + absolute(v_expected) + absolute(v_alpha)
+            if not any_set(size != ZERO):
                 continue
             wanted |= ONE_BLOCK << np.uint64(block)
             opacity = read_block(alpha, 0, x, y, width, height, patch)
             expected = read_block(depth, 0, x, y, width, height, patch)
-            floor = spread(MINIMAL_ALPHA)
-            v_accumulated = v_expected / select(opacity > floor, opacity, floor)
-            v_alpha = v_alpha - select(opacity > floor, v_accumulated * expected, zero)
+            # Where alpha is 0 so is the depth, and its share of the gradient of alpha.
+            v_accumulated = v_expected / maximum(opacity, spread(MINIMAL_ALPHA))
+            v_alpha = v_alpha - v_accumulated * expected
             # The rendering holds the background already, so its share of T_final needs no further term.
-            remainder = fused(v_expected, expected, zero - v_alpha * (one - opacity))
+            remainder = fused(v_expected, expected, zero - v_alpha * (ONE - opacity))
             remainder = fused(v_r, read_block(rgb, 0, x, y, width, height, patch), remainder)
             remainder = fused(v_g, read_block(rgb, plane, x, y, width, height, patch), remainder)
             remainder = fused(v_b, read_block(rgb, 2 * plane, x, y, width, height, patch), remainder)
@@ -176,19 +171,13 @@ def composite_gradient(
                 block = lowest_bit(hit)
                 hit &= hit - ONE_BLOCK
                 at = block * WIDTH
-                u = columns() + spread(offset_x + np.float32((block & (TILE_SIDE - 1)) * BLOCK))
-                v = rows() + spread(offset_y + np.float32((block >> TILE_SHIFT) * BLOCK))
-                exponent = fused(fused(xx, u, xy * v), u, fused(yy * v, v, peak))
+                u, v, exponent = exponent_in(block, offset_x, offset_y, xx, xy, yy, peak)
                 before = load(scratch, base + at)
-                met = (exponent >= skip) & (before > zero)
+                met = (exponent >= LOG2_ALPHA_SKIP) & (before > ZERO)
                 raw = exp2(exponent)
                 opaque = minimum(clamp, raw)
-                weight = opaque * before
-                after = before - weight
-                goes_on = after > stop
-                spent = select(met, select(goes_on, weight, before + before), zero)
-                weight = select(met & goes_on, weight, zero)
-                store(scratch, base + at, before - spent)
+                weight, after, goes_on = absorb(before, met, opaque)
+                store(scratch, base + at, after)
 
                 v_r, v_g, v_b = load(scratch, red + at), load(scratch, green + at), load(scratch, blue + at)
                 v_z = load(scratch, deep + at)
@@ -198,8 +187,7 @@ def composite_gradient(
                 behind = load(scratch, rest + at) - share
                 store(scratch, rest + at, behind)
                 # alpha (T (v . c) - R / (1 - alpha)), and nothing through the clamp.
-                s = share - behind * opaque / (one - opaque)
-                s = select(met & goes_on & (clamp >= raw), s, zero)
+                s = select(goes_on & (clamp >= raw), share - behind * opaque / (ONE - opaque), zero)
                 su, sv = s * u, s * v
                 sum_s, sum_su, sum_sv = sum_s + s, sum_su + su, sum_sv + sv
                 sum_suu, sum_suv, sum_svv = fused(su, u, sum_suu), fused(su, v, sum_suv), fused(sv, v, sum_svv)

@@ -13,18 +13,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from padbench_gaussians.kernels.lanes import (
-    WIDTH,
-    absolute,
-    columns,
-    fused,
-    load,
-    rows,
-    select,
-    spread,
-    store,
-    total,
-)
+from padbench_gaussians.kernels.lane_memory import load, store
+from padbench_gaussians.kernels.lanes import BLOCK, WIDTH, absolute, columns, fused, rows, select, spread, total
 from padbench_gaussians.kernels.scheduling import next_task
 
 C1 = np.float32(0.01**2)
@@ -107,10 +97,9 @@ def compare(
     ring = 2 * TAPS * LINE
     smooth = np.empty(4 * ring, np.float32)
     smooth_slope = np.empty(3 * ring, np.float32)
-    one, zero, two = spread(ONE), spread(ZERO), spread(TWO)
-    c1, c2, centre_value = spread(C1), spread(C2), spread(CENTRE)
+    zero = spread(ZERO)
     by_absolute, by_similarity = spread(absolute_factor), spread(similarity_factor)
-    lane = fused(rows(), spread(np.float32(4)), columns())
+    lane = np.float32(BLOCK) * rows() + columns()
     while True:
         task = next_task(counter)
         if task >= planes * down * across:
@@ -133,8 +122,8 @@ def compare(
                 store(line, square_line + k, fused(x, x, y * y))
                 store(line, product_line + k, x * y)
                 if top <= source < bottom:
-                    column = lane + spread(np.float32(left - 2 * RADIUS + k))
-                    own = (column >= spread(np.float32(left))) & (spread(np.float32(right)) > column)
+                    column = lane + np.float32(left - 2 * RADIUS + k)
+                    own = (column >= np.float32(left)) & (np.float32(right) > column)
                     absolute_sum = absolute_sum + select(own, absolute(x - y), zero)
             ring_row = source + 2 * TAPS  # never negative
             for k in range(0, right - left + 2 * RADIUS, WIDTH):
@@ -153,21 +142,21 @@ def compare(
                     m1, m2 = blurred(smooth, centre + k, LINE), blurred(smooth, ring + centre + k, LINE)
                     squares = blurred(smooth, 2 * ring + centre + k, LINE)
                     products = blurred(smooth, 3 * ring + centre + k, LINE)
-                    a2 = fused(two, products - m1 * m2, c2)
-                    b2 = squares - fused(m1, m1, m2 * m2) + c2
-                    full1, full2 = m1 + centre_value, m2 + centre_value
-                    a1, b1 = fused(two, full1 * full2, c1), fused(full1, full1, fused(full2, full2, c1))
-                    inverse = one / (b1 * b2)
+                    a2 = TWO * (products - m1 * m2) + C2
+                    b2 = squares - fused(m1, m1, m2 * m2) + C2
+                    full1, full2 = m1 + CENTRE, m2 + CENTRE
+                    a1, b1 = TWO * full1 * full2 + C1, full1 * full1 + full2 * full2 + C1
+                    inverse = ONE / (b1 * b2)
                     similarity = a1 * a2 * inverse
-                    column = lane + spread(np.float32(left - RADIUS + k))
+                    column = lane + np.float32(left - RADIUS + k)
                     if own_row:
-                        own = (column >= spread(np.float32(left))) & (spread(np.float32(right)) > column)
+                        own = (column >= np.float32(left)) & (np.float32(right) > column)
                         similarity_sum = similarity_sum + select(own, similarity, zero)
-                    valid = (column >= zero) & (spread(np.float32(width)) > column)
+                    valid = (column >= ZERO) & (np.float32(width) > column)
                     by_mean = (full2 * a2 - m2 * a1 + similarity * (m1 * b1 - full1 * b2)) * inverse
-                    store(slope, k, select(valid, two * by_mean, zero))
-                    store(slope, LINE + k, select(valid, zero - similarity * b1 * inverse, zero))
-                    store(slope, 2 * LINE + k, select(valid, two * a1 * inverse, zero))
+                    store(slope, k, select(valid, TWO * by_mean, zero))
+                    store(slope, LINE + k, select(valid, ZERO - similarity * b1 * inverse, zero))
+                    store(slope, 2 * LINE + k, select(valid, TWO * a1 * inverse, zero))
             if margin == 0:
                 continue
             for k in range(0, right - left, WIDTH):
@@ -190,12 +179,12 @@ def compare(
                 else:
                     x, y = load(first, begin + k), load(second, begin + k)
                 similarity = fused(
-                    two * (x - centre_value),
+                    TWO * (x - CENTRE),
                     blurred(smooth_slope, ring + centre + k, LINE),
                     blurred(smooth_slope, centre + k, LINE),
                 )
-                similarity = fused(y - centre_value, blurred(smooth_slope, 2 * ring + centre + k, LINE), similarity)
-                sign = select(x > y, by_absolute, select(y > x, zero - by_absolute, zero))
+                similarity = fused(y - CENTRE, blurred(smooth_slope, 2 * ring + centre + k, LINE), similarity)
+                sign = select(x > y, by_absolute, select(y > x, ZERO - by_absolute, zero))
                 value = fused(by_similarity, similarity, sign)
                 if here < WIDTH:
                     store(slope, 0, value)

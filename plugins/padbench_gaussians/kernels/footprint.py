@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from padbench_gaussians.kernels.lanes import gather, maximum, minimum, spread, square_root
+from padbench_gaussians.kernels.lane_memory import gather
+from padbench_gaussians.kernels.lanes import maximum, minimum, spread, square_root
 from padbench_gaussians.kernels.records import EPS2D
 
 ONE = np.float32(1)

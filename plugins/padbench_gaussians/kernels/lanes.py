@@ -2,7 +2,8 @@
 
 Written out as LLVM vectors rather than left to the loop vectoriser, which gives up for reasons that no source line
 shows. LLVM splits the vectors where the processor's registers are narrower. No fast-math flag is set, so the forward
-and the backward pass compute bit-identical values. Cached kernels do not notice an edit of this file: touch theirs.
+and the backward pass compute bit-identical values. Cached kernels do not notice an edit of this file or of
+`lane_memory.py`: touch theirs.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from padbench_gaussians.kernels.scheduling import intrinsic
 WIDTH = 16
 BLOCK = 4  # a block of BLOCK x BLOCK pixels fills the lanes row by row
 
-_FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
-_INTEGERS = ir.VectorType(ir.IntType(32), WIDTH)
+FLOATS = ir.VectorType(ir.FloatType(), WIDTH)
+INTEGERS = ir.VectorType(ir.IntType(32), WIDTH)
 _BITS = ir.VectorType(ir.IntType(1), WIDTH)
 
 
@@ -50,7 +51,7 @@ mask_type = MaskType()
 @register_model(LanesType)  # type: ignore[no-untyped-call]
 class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, numba_type: types.Type) -> None:
-        super().__init__(manager, numba_type, _FLOATS)  # type: ignore[no-untyped-call]
+        super().__init__(manager, numba_type, FLOATS)  # type: ignore[no-untyped-call]
 
 
 @register_model(MaskType)  # type: ignore[no-untyped-call]
@@ -60,20 +61,20 @@ class _MaskModel(models.PrimitiveModel):  # type: ignore[misc]
 
 
 def _constant(value: float) -> ir.Constant:
-    return ir.Constant(_FLOATS, [ir.Constant(ir.FloatType(), value)] * WIDTH)
+    return ir.Constant(FLOATS, [ir.Constant(ir.FloatType(), value)] * WIDTH)
 
 
 def _fused(builder: ir.IRBuilder, a: Any, b: Any, c: Any) -> Any:
     # fmuladd rather than fma: without the instruction fma would be a library call for every lane.
     function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-        builder.module, ir.FunctionType(_FLOATS, [_FLOATS] * 3), f"llvm.fmuladd.v{WIDTH}f32"
+        builder.module, ir.FunctionType(FLOATS, [FLOATS] * 3), f"llvm.fmuladd.v{WIDTH}f32"
     )
     return builder.call(function, (a, b, c))
 
 
 def _spread(builder: ir.IRBuilder, value: Any) -> Any:
-    first = builder.insert_element(ir.Constant(_FLOATS, ir.Undefined), value, ir.IntType(32)(0))
-    return builder.shuffle_vector(first, first, ir.Constant(_INTEGERS, [0] * WIDTH))
+    first = builder.insert_element(ir.Constant(FLOATS, ir.Undefined), value, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, first, ir.Constant(INTEGERS, [0] * WIDTH))
 
 
 def _operator(symbol: Callable[..., Any], operand: types.Type, result: types.Type, build: Callable[..., Any]) -> None:
@@ -125,7 +126,7 @@ def columns(typing_context: Any) -> Any:
     """The column within its block of every lane: 0, 1, 2, 3, 0, ..."""
 
     def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        return ir.Constant(_FLOATS, [ir.Constant(ir.FloatType(), float(lane % BLOCK)) for lane in range(WIDTH)])
+        return ir.Constant(FLOATS, [ir.Constant(ir.FloatType(), float(lane % BLOCK)) for lane in range(WIDTH)])
 
     return lanes_type(), build
 
@@ -135,7 +136,7 @@ def rows(typing_context: Any) -> Any:
     """The row within its block of every lane: 0, 0, 0, 0, 1, ..."""
 
     def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        return ir.Constant(_FLOATS, [ir.Constant(ir.FloatType(), float(lane // BLOCK)) for lane in range(WIDTH)])
+        return ir.Constant(FLOATS, [ir.Constant(ir.FloatType(), float(lane // BLOCK)) for lane in range(WIDTH)])
 
     return lanes_type(), build
 
@@ -187,7 +188,7 @@ def _of_each_lane(name: str, summary: str) -> Any:
 
     def function(typing_context: Any, a: Any) -> Any:
         def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-            kind = ir.FunctionType(_FLOATS, [_FLOATS])
+            kind = ir.FunctionType(FLOATS, [FLOATS])
             callee = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
                 builder.module, kind, f"llvm.{name}.v{WIDTH}f32"
             )
@@ -209,9 +210,9 @@ def absolute(typing_context: Any, a: Any) -> Any:
     """The magnitude of each lane."""
 
     def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        bits = builder.bitcast(arguments[0], _INTEGERS)
-        cleared = builder.and_(bits, ir.Constant(_INTEGERS, [0x7FFFFFFF] * WIDTH))
-        return builder.bitcast(cleared, _FLOATS)
+        bits = builder.bitcast(arguments[0], INTEGERS)
+        cleared = builder.and_(bits, ir.Constant(INTEGERS, [0x7FFFFFFF] * WIDTH))
+        return builder.bitcast(cleared, FLOATS)
 
     return lanes_type(lanes_type), build
 
@@ -259,7 +260,7 @@ def totals(typing_context: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, 
     def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
         level: dict[int, Any] = dict(zip(TOTAL_LANES, arguments, strict=True))
         half = WIDTH // 2
-        nothing = ir.Constant(_FLOATS, [ir.Constant(ir.FloatType(), 0.0)] * WIDTH)
+        nothing = ir.Constant(FLOATS, [ir.Constant(ir.FloatType(), 0.0)] * WIDTH)
         while half:
             # Lanes whose number has the bit `half` take from the partner, all add the two halves of their group.
             near = [lane + (WIDTH - half if lane & half else 0) for lane in range(WIDTH)]
@@ -267,7 +268,7 @@ def totals(typing_context: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, 
             folded = {}
             for lane in {lane & ~half for lane in level}:
                 pair = level.get(lane, nothing), level.get(lane | half, nothing)
-                parts = [builder.shuffle_vector(*pair, ir.Constant(_INTEGERS, picked)) for picked in (near, far)]
+                parts = [builder.shuffle_vector(*pair, ir.Constant(INTEGERS, picked)) for picked in (near, far)]
                 folded[lane] = builder.fadd(*parts)
             level, half = folded, half // 2
         return level[0]
@@ -295,8 +296,8 @@ def exp2(typing_context: Any, a: Any) -> Any:
         value: Any = _constant(_EXP2[0])
         for coefficient in _EXP2[1:]:
             value = _fused(builder, value, fraction, _constant(coefficient))
-        power = builder.shl(builder.bitcast(shifted, _INTEGERS), ir.Constant(_INTEGERS, [23] * WIDTH))
-        return builder.bitcast(builder.add(builder.bitcast(value, _INTEGERS), power), _FLOATS)
+        power = builder.shl(builder.bitcast(shifted, INTEGERS), ir.Constant(INTEGERS, [23] * WIDTH))
+        return builder.bitcast(builder.add(builder.bitcast(value, INTEGERS), power), FLOATS)
 
     return lanes_type(lanes_type), build
 
@@ -307,14 +308,14 @@ def log2(typing_context: Any, a: Any) -> Any:
 
     def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
         def integers(value: int) -> Any:
-            return ir.Constant(_INTEGERS, [value] * WIDTH)
+            return ir.Constant(INTEGERS, [value] * WIDTH)
 
         # x = 2^k m with m in [0.707, 1.414): subtracting the bits of sqrt(1/2) brings k to the top.
-        bits = builder.bitcast(arguments[0], _INTEGERS)
+        bits = builder.bitcast(arguments[0], INTEGERS)
         offset = builder.sub(bits, integers(0x3F3504F3))
-        exponent = builder.sitofp(builder.ashr(offset, integers(23)), _FLOATS)
+        exponent = builder.sitofp(builder.ashr(offset, integers(23)), FLOATS)
         fraction = builder.add(builder.and_(offset, integers(0x7FFFFF)), integers(0x3F3504F3))
-        mantissa = builder.bitcast(fraction, _FLOATS)
+        mantissa = builder.bitcast(fraction, FLOATS)
         ratio = builder.fdiv(builder.fsub(mantissa, _constant(1.0)), builder.fadd(mantissa, _constant(1.0)))
         square = builder.fmul(ratio, ratio)
         # ln(m) = 2 artanh(ratio)
@@ -326,99 +327,6 @@ def log2(typing_context: Any, a: Any) -> Any:
     return lanes_type(lanes_type), build
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, element: ir.Type) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), element.as_pointer())
-
-
-@intrinsic
-def load(typing_context: Any, array: Any, index: Any) -> Any:
-    """Sixteen consecutive values of a flat float32 array."""
-
-    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        array_value, position = arguments
-        instruction = builder.load(_pointer(context, builder, sig.args[0], array_value, position, _FLOATS))
-        instruction.align = 4
-        return instruction
-
-    return lanes_type(array, types.intp), build
-
-
-@intrinsic
-def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write sixteen consecutive values of a flat float32 array."""
-
-    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        array_value, position, value = arguments
-        instruction = builder.store(value, _pointer(context, builder, sig.args[0], array_value, position, _FLOATS))
-        instruction.align = 4
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, lanes_type), build
-
-
-@intrinsic
-def gather(typing_context: Any, array: Any, index: Any, stride: Any, count: Any) -> Any:
-    """`count` values of an array's data from `index` on, `stride` elements apart; further lanes repeat the first."""
-
-    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        array_value, start, step, number = arguments
-        values = ir.Constant(_FLOATS, ir.Undefined)
-        zero = ir.IntType(64)(0)
-        for lane in range(WIDTH):
-            counted = builder.icmp_signed("<", ir.IntType(64)(lane), number)
-            offset = builder.select(counted, builder.mul(step, ir.IntType(64)(lane)), zero)
-            position = builder.add(start, offset)
-            pointer = _pointer(context, builder, sig.args[0], array_value, position, ir.FloatType())
-            values = builder.insert_element(values, builder.load(pointer), ir.IntType(32)(lane))
-        return values
-
-    return lanes_type(array, types.int64, types.int64, types.int64), build
-
-
-_QUARTER = ir.VectorType(ir.FloatType(), BLOCK)
-
-
-@intrinsic
-def load_block(typing_context: Any, array: Any, index: Any, stride: Any) -> Any:
-    """A 4x4 block of a flat float32 image, from its top left pixel at `index` and rows `stride` apart."""
-
-    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        array_value, position, stride_value = arguments
-        parts = []
-        for _ in range(BLOCK):
-            part = builder.load(_pointer(context, builder, sig.args[0], array_value, position, _QUARTER))
-            part.align = 4
-            parts.append(part)
-            position = builder.add(position, stride_value)
-        while len(parts) > 1:
-            length = WIDTH // len(parts) * 2
-            joined = ir.Constant(ir.VectorType(ir.IntType(32), length), list(range(length)))
-            parts = [builder.shuffle_vector(parts[i], parts[i + 1], joined) for i in range(0, len(parts), 2)]
-        return parts[0]
-
-    return lanes_type(array, types.intp, types.intp), build
-
-
-@intrinsic
-def store_block(typing_context: Any, array: Any, index: Any, stride: Any, value: Any) -> Any:
-    """Write a 4x4 block of a flat float32 image, the counterpart of `load_block`."""
-
-    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        array_value, position, stride_value, value = arguments
-        for row in range(BLOCK):
-            picked = ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), list(range(row * BLOCK, row * BLOCK + BLOCK)))
-            instruction = builder.store(
-                builder.shuffle_vector(value, value, picked),
-                _pointer(context, builder, sig.args[0], array_value, position, _QUARTER),
-            )
-            instruction.align = 4
-            position = builder.add(position, stride_value)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, lanes_type), build
-
-
 @intrinsic
 def lowest_bit(typing_context: Any, word: Any) -> Any:
     """The position of the lowest set bit of a uint64 that is not 0."""
@@ -427,22 +335,3 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:
         return builder.cttz(arguments[0], ir.IntType(1)(1))
 
     return types.int64(types.uint64), build
-
-
-@intrinsic
-def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
-    """Ask for the cache line of an element that will be read soon."""
-
-    def build(context: Any, builder: Any, sig: Any, arguments: Sequence[Any]) -> Any:
-        array_value, position = arguments
-        byte = ir.IntType(8)
-        pointer = _pointer(context, builder, sig.args[0], array_value, position, byte)
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), number, number, number])
-        function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-            builder.module, kind, "llvm.prefetch.p0i8"
-        )
-        builder.call(function, (pointer, number(0), number(3), number(1)))
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), build

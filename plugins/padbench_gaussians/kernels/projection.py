@@ -9,19 +9,8 @@ import numpy as np
 from numba import njit
 
 from padbench_gaussians.kernels.footprint import footprint_of, lens_of
-from padbench_gaussians.kernels.lanes import (
-    WIDTH,
-    ceil,
-    floor,
-    gather,
-    log2,
-    maximum,
-    minimum,
-    select,
-    spread,
-    square_root,
-    store,
-)
+from padbench_gaussians.kernels.lane_memory import gather, store
+from padbench_gaussians.kernels.lanes import WIDTH, ceil, floor, log2, maximum, minimum, select, spread, square_root
 from padbench_gaussians.kernels.records import (
     ALPHA_SKIP,
     BLOCK_SHIFT,

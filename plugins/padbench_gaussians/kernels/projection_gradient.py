@@ -8,18 +8,8 @@ import numpy as np
 from numba import njit
 
 from padbench_gaussians.kernels.footprint import ONE, TWO, footprint_of, lens_of
-from padbench_gaussians.kernels.lanes import (
-    WIDTH,
-    any_set,
-    gather,
-    load,
-    prefetch,
-    select,
-    spread,
-    square_root,
-    store,
-    total,
-)
+from padbench_gaussians.kernels.lane_memory import gather, load, prefetch, store
+from padbench_gaussians.kernels.lanes import WIDTH, any_set, select, spread, square_root, total
 from padbench_gaussians.kernels.records import (
     CHUNK,
     EPS2D,
