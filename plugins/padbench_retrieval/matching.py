@@ -12,6 +12,21 @@ from padbench.weights import hashes, load
 from padbench_retrieval.local_features import Keypoints, local_features
 from padbench_retrieval.weights import WEIGHTS
 
+# LightGlue's sizes for each kind of features, stated here because older kornia does not know LighterGlue's.
+_CONFIGURATIONS: dict[str, dict[str, float]] = {
+    "xfeat": {
+        "input_dim": 64,
+        "descriptor_dim": 96,
+        "n_layers": 6,
+        "num_heads": 1,
+        "depth_confidence": -1,
+        "width_confidence": 0.95,
+        "filter_threshold": 0.1,
+    },
+    "aliked": {"input_dim": 128},
+    "disk": {"input_dim": 128},
+}
+
 
 class LocalFeatureMatcher:
     """Local features and the LightGlue network trained for them (Lindenberger 2023; LighterGlue for XFeat).
@@ -36,6 +51,8 @@ class LocalFeatureMatcher:
     @torch.inference_mode()
     def match(self, a: Keypoints, b: Keypoints) -> Tensor:
         """Match with LightGlue; returns (M, 2) int64, indices into a and b."""
+        if len(a) == 0 or len(b) == 0:
+            return torch.empty(0, 2, dtype=torch.int64, device=a.positions.device)
         found = self._lightglue({"image0": _as_batch(a), "image1": _as_batch(b)})
         matches: Tensor = found["matches"][0]
         return matches
@@ -61,8 +78,7 @@ def mutual_nearest_neighbours(a: Keypoints, b: Keypoints, min_cosine: float = 0.
 
 
 def _lightglue(features: str) -> torch.nn.Module:
-    configuration: dict[str, Any] = {**kornia.feature.LightGlue.features[features], "features": None}
-    del configuration["weights"]
+    configuration: dict[str, Any] = {**_CONFIGURATIONS[features], "features": None}
     # Without flash attention, which is half precision and on CUDA only: the same matches on every device.
     network = kornia.feature.LightGlue(flash=False, **configuration)
     state = {_current_name(name): value for name, value in load(WEIGHTS[f"{features}-lightglue"]).items()}
