@@ -91,7 +91,7 @@ def train(
         loss = photometric_loss(rendering.rgb, images[view : view + 1], schedule.ssim_weight)
         penalty = schedule.opacity_penalty * opacities.mean() + schedule.scale_penalty / extent * scales.mean()
         optimizer.zero_grad()
-        (loss + penalty).backward()
+        (loss + penalty).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.param_groups[0]["lr"] *= decay
         relocating = step <= schedule.relocate_until * schedule.iterations

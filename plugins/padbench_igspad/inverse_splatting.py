@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from padbench_gaussians.camera_rig import focus
-from padbench_gaussians.rasterization import rasterize
-from padbench_gaussians.representation import GaussianSplatting
-from padbench_retrieval.local_features import Keypoints
-from padbench_retrieval.matching import LocalFeatureMatcher
 from torch import Tensor
 
 from padbench.errors import UserError
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Cameras, Scene
+from padbench_gaussians.camera_rig import focus
+from padbench_gaussians.rasterization import rasterize
+from padbench_gaussians.representation import GaussianSplatting
 from padbench_igspad.matching_points import matching_points_weights
+from padbench_retrieval.local_features import Keypoints
+from padbench_retrieval.matching import LocalFeatureMatcher
 
 
 class InverseSplatting:
@@ -29,10 +29,10 @@ class InverseSplatting:
     steps, learning_rate, late_learning_rate, late_from: `late_learning_rate` holds from step `late_from` on. The unit
     is radians for the rotation; for the translation it is `translation_scale` times the distance of the camera from
     the point it looks at. beta1, beta2: Adam's. mps: whether to use Matching Points Sampling; off, W is 1 everywhere.
-    radius: k of section 3.2.3 in pixels of the working size. rematch_every: steps between matchings of the rendering
-    with the query. min_matches: with fewer matches in a rendering, W is 1 everywhere until the next matching.
-    features, max_keypoints: see `LocalFeatureMatcher`. mean_only_gradient: differentiate by the translation through
-    the projected means only (Eq. 3). Implements `interfaces.PoseEstimator`.
+    radius: k of section 3.2.3 in pixels of the working size, around both ends of a match. rematch_every: steps between
+    matchings of the rendering with the query. min_matches: with fewer matches in a rendering, W is 1 everywhere until
+    the next matching. features, max_keypoints: see `LocalFeatureMatcher`. mean_only_gradient: differentiate by the
+    translation through the projected means only (Eq. 3). Implements `interfaces.PoseEstimator`.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class InverseSplatting:
         beta2: float = 0.999,
         mps: bool = True,
         radius: float = 10.0,
-        rematch_every: int = 50,
+        rematch_every: int = 25,
         min_matches: int = 8,
         features: str = "xfeat",
         max_keypoints: int = 512,
@@ -110,7 +110,7 @@ class InverseSplatting:
             # Summed over the batch: each pose has its own loss, whatever it is batched with.
             loss = ((rendered - images).abs().sum(1) * weights).sum() / pixels
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             with torch.no_grad():
                 rotation = torch.linalg.matrix_exp(_skew(omega)) @ rotation
@@ -150,7 +150,8 @@ class InverseSplatting:
             if len(matches) < self._min_matches:
                 maps.append(rendered.new_ones(height, width))
             else:
-                points = query.positions[matches[:, 1]]
+                # Both ends of a match: the loss must see where a part is and where it should be.
+                points = torch.cat([rendering.positions[matches[:, 0]], query.positions[matches[:, 1]]])
                 maps.append(matching_points_weights(points, self._radius, height, width))
         return torch.stack(maps)
 

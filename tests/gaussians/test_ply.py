@@ -1,6 +1,9 @@
 """The .ply file: standard layout, bit-exact round trip, damaged files refused."""
 
+from __future__ import annotations
+
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,31 +11,33 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from padbench_gaussians.gaussians import Gaussians
-from padbench_gaussians.ply import read_ply, write_ply
+from numpy.typing import NDArray
 from plyfile import PlyData, PlyElement
 
 from padbench.errors import UserError
+from padbench_gaussians.gaussians import Gaussians
+from padbench_gaussians.ply import read_ply, write_ply
 
+Table = NDArray[np.float32]
 STANDARD = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity"]
 STANDARD += ["scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"]
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
-def gaussians_from(table):
+def gaussians_from(table: Table) -> Gaussians:
     parts = torch.split(torch.from_numpy(table), [3, 4, 3, 1, 3], dim=1)
     return Gaussians(parts[0], parts[1], parts[2], parts[3][:, 0], parts[4])
 
 
 @pytest.fixture
-def stored(tmp_path):
+def stored(tmp_path: Path) -> Path:
     path = tmp_path / "point_cloud.ply"
     write_ply(gaussians_from(np.arange(70, dtype=np.float32).reshape(5, 14)), path)
     return path
 
 
 @given(table=arrays(np.float32, st.tuples(st.integers(0, 5), st.just(14)), elements=finite))
-def test_round_trip_is_bit_exact(tmp_path_factory, table):
+def test_round_trip_is_bit_exact(tmp_path_factory: pytest.TempPathFactory, table: Table) -> None:
     path = tmp_path_factory.mktemp("ply") / "g.ply"
     written = gaussians_from(table)
     write_ply(written, path)
@@ -41,7 +46,7 @@ def test_round_trip_is_bit_exact(tmp_path_factory, table):
         assert after.numpy().tobytes() == before.contiguous().numpy().tobytes()
 
 
-def test_layout_is_that_of_the_reference_implementation(stored):
+def test_layout_is_that_of_the_reference_implementation(stored: Path) -> None:
     header = stored.read_bytes().split(b"end_header\n")[0].decode()
     assert header.startswith("ply\nformat binary_little_endian 1.0\n")
     assert re.findall(r"property float (\w+)", header) == [*STANDARD[:3], "nx", "ny", "nz", *STANDARD[3:]]
@@ -55,14 +60,16 @@ def test_layout_is_that_of_the_reference_implementation(stored):
 
 
 @pytest.mark.parametrize("length", [0, 3, 120, -1, -200])
-def test_truncated_file_is_refused(stored, length):
+def test_truncated_file_is_refused(stored: Path, length: int) -> None:
     stored.write_bytes(stored.read_bytes()[:length])
     with pytest.raises(UserError, match=re.escape(str(stored))):
         read_ply(stored)
 
 
 @given(position=st.integers(0, 600), value=st.integers(0, 255))
-def test_flipped_byte_gives_gaussians_or_a_user_error(tmp_path_factory, position, value):
+def test_flipped_byte_gives_gaussians_or_a_user_error(
+    tmp_path_factory: pytest.TempPathFactory, position: int, value: int
+) -> None:
     path = tmp_path_factory.mktemp("ply") / "g.ply"
     write_ply(gaussians_from(np.ones((4, 14), np.float32)), path)
     content = bytearray(path.read_bytes())
@@ -74,12 +81,12 @@ def test_flipped_byte_gives_gaussians_or_a_user_error(tmp_path_factory, position
         assert str(path) in str(error)
 
 
-def test_missing_file_is_refused(tmp_path):
+def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"absent\.ply"):
         read_ply(tmp_path / "absent.ply")
 
 
-def write_with(path, names, value=0.0):
+def write_with(path: Path, names: list[str], value: float) -> None:
     vertices = np.full(2, value, dtype=[(name, "f4") for name in names])
     PlyData([PlyElement.describe(vertices, "vertex")]).write(str(path))
 
@@ -92,7 +99,7 @@ def write_with(path, names, value=0.0):
         (STANDARD, np.nan, "not finite"),
     ],
 )
-def test_file_that_cannot_be_rendered_is_refused(tmp_path, names, value, message):
+def test_file_that_cannot_be_rendered_is_refused(tmp_path: Path, names: list[str], value: float, message: str) -> None:
     write_with(tmp_path / "g.ply", names, value)
     with pytest.raises(UserError, match=message):
         read_ply(tmp_path / "g.ply")

@@ -1,32 +1,33 @@
 """Training and the representation around it, on a small scene that is itself made of Gaussians."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from padbench_gaussians.rasterization import rasterize
+from torch import Tensor
 
 from padbench.errors import UserError
 from padbench.interfaces import Rendering, Representation, Runtime
-from padbench.scene import Camera, Cameras, Scene, View
+from padbench.progress import SilentProgress
+from padbench.scene import Camera, Cameras, Matrix, Scene, View
 from padbench_gaussians.gaussians import Gaussians
+from padbench_gaussians.rasterization import rasterize
 from padbench_gaussians.representation import GaussianSplatting
 
 WIDTH, HEIGHT = 40, 32
 MIDDLE = np.array([5.0, -3.0, 2.0])
 
 
-class Silent:
-    def track(self, items, description, total=None):
-        return items
+def runtime(seed: int = 0) -> Runtime:
+    return Runtime(device="cpu", seed=seed, progress=SilentProgress())
 
 
-def runtime(seed=0):
-    return Runtime(device="cpu", seed=seed, progress=Silent())
-
-
-def look_at(position):
+def look_at(position: Matrix) -> Camera:
     forward = (MIDDLE - position) / np.linalg.norm(MIDDLE - position)
     right = np.cross(forward, [0.0, 0.1, 1.0])
     right /= np.linalg.norm(right)
@@ -36,12 +37,12 @@ def look_at(position):
     return Camera(np.array([[40.0, 0, WIDTH / 2], [0, 40, HEIGHT / 2], [0, 0, 1]]), motion, WIDTH, HEIGHT)
 
 
-def rig(count, seed):
+def rig(count: int, seed: int) -> list[Camera]:
     directions = np.random.default_rng(seed).normal(size=(count, 3))
     return [look_at(MIDDLE + 3 * d / np.linalg.norm(d)) for d in directions]
 
 
-def true_gaussians():
+def true_gaussians() -> Gaussians:
     generator = torch.Generator().manual_seed(1)
     return Gaussians(
         means=torch.from_numpy(MIDDLE).float() + 0.4 * torch.randn(40, 3, generator=generator),
@@ -52,42 +53,42 @@ def true_gaussians():
     )
 
 
-def images_at(cameras):
+def images_at(cameras: list[Camera]) -> Tensor:
     g = true_gaussians()
     stacked = Cameras.stack(cameras)
     activated = (g.means, g.quats, g.scales, g.opacities, g.colors)
     return rasterize(*activated, stacked, torch.ones(3)).rgb.clamp(0, 1)
 
 
-def scene(count=16):
+def scene(count: int = 16) -> Scene:
     cameras = rig(count, seed=0)
     images = images_at(cameras).permute(0, 2, 3, 1).numpy()
-    views = [View(f"{index}.png", camera, lambda index=index: images[index]) for index, camera in enumerate(cameras)]
+    views = [View(f"{index}.png", camera, partial(images.__getitem__, index)) for index, camera in enumerate(cameras)]
     return Scene("planted", views)
 
 
-def psnr(representation):
+def psnr(representation: GaussianSplatting) -> float:
     cameras = rig(6, seed=9)
     rendered = representation.render(Cameras.stack(cameras)).rgb
     return float(-10 * (rendered - images_at(cameras)).square().mean().log10())
 
 
 @pytest.fixture(scope="module")
-def fitted():
+def fitted() -> GaussianSplatting:
     representation = GaussianSplatting(runtime(), gaussians=400, iterations=300)
     representation.fit(scene())
     return representation
 
 
-def test_views_that_were_held_out_come_to_look_right(fitted):
+def test_views_that_were_held_out_come_to_look_right(fitted: GaussianSplatting) -> None:
     start = GaussianSplatting(runtime(), gaussians=400, iterations=1)
     start.fit(scene())
     assert psnr(fitted) > psnr(start) + 8
     assert psnr(fitted) > 22
 
 
-def test_same_seed_gives_identical_gaussians_and_another_seed_others():
-    def fit(seed):
+def test_same_seed_gives_identical_gaussians_and_another_seed_others() -> None:
+    def fit(seed: int) -> tuple[Tensor, ...]:
         representation = GaussianSplatting(runtime(seed), gaussians=100, iterations=40, relocate_every=10)
         representation.fit(scene(4))
         return representation.gaussians.tensors()
@@ -97,7 +98,7 @@ def test_same_seed_gives_identical_gaussians_and_another_seed_others():
     assert not torch.equal(first[0], other[0])
 
 
-def test_follows_the_protocol_and_shapes(fitted):
+def test_follows_the_protocol_and_shapes(fitted: GaussianSplatting) -> None:
     followed: Representation = fitted
     rendering = followed.render(Cameras.stack(rig(3, seed=2)))
     assert isinstance(rendering, Rendering)
@@ -106,7 +107,7 @@ def test_follows_the_protocol_and_shapes(fitted):
     assert not rendering.rgb.requires_grad
 
 
-def test_batch_size_does_not_change_a_rendering(fitted):
+def test_batch_size_does_not_change_a_rendering(fitted: GaussianSplatting) -> None:
     cameras = Cameras.stack(rig(3, seed=2))
     together = fitted.render(cameras)
     for index in range(3):
@@ -115,7 +116,7 @@ def test_batch_size_does_not_change_a_rendering(fitted):
         assert torch.equal(alone.depth[0], together.depth[index])
 
 
-def test_what_is_loaded_renders_what_was_saved(fitted, tmp_path):
+def test_what_is_loaded_renders_what_was_saved(fitted: GaussianSplatting, tmp_path: Path) -> None:
     fitted.save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["point_cloud.ply"]
     loaded = GaussianSplatting(runtime(), gaussians=400, iterations=300)
@@ -124,7 +125,7 @@ def test_what_is_loaded_renders_what_was_saved(fitted, tmp_path):
     assert torch.equal(loaded.render(cameras).rgb, fitted.render(cameras).rgb)
 
 
-def test_background_is_where_nothing_is(fitted, tmp_path):
+def test_background_is_where_nothing_is(fitted: GaussianSplatting, tmp_path: Path) -> None:
     fitted.save(tmp_path)
     black = GaussianSplatting(runtime(), gaussians=400, iterations=300, background="black")
     black.load(tmp_path)
@@ -133,7 +134,7 @@ def test_background_is_where_nothing_is(fitted, tmp_path):
     torch.testing.assert_close(on_white.rgb - on_black.rgb, (1 - on_white.alpha).expand(-1, 3, -1, -1))
 
 
-def test_scene_without_views_and_views_of_two_sizes_are_refused():
+def test_scene_without_views_and_views_of_two_sizes_are_refused() -> None:
     with pytest.raises(UserError, match="no normal views"):
         GaussianSplatting(runtime(), gaussians=10, iterations=1).fit(Scene("empty", []))
     views = list(scene(2).views)
@@ -142,6 +143,6 @@ def test_scene_without_views_and_views_of_two_sizes_are_refused():
         GaussianSplatting(runtime(), gaussians=10, iterations=1).fit(Scene("planted", views))
 
 
-def test_use_before_fit_is_an_error():
+def test_use_before_fit_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="before fit"):
         GaussianSplatting(runtime(), gaussians=10, iterations=1).render(Cameras.stack(rig(1, seed=0)))

@@ -1,5 +1,7 @@
 """The weighting map of Matching Points Sampling, against the distance of every pixel to every point."""
 
+from __future__ import annotations
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,9 @@ coordinate = st.floats(-8, 40, width=32)
     height=st.integers(1, 24),
     width=st.integers(1, 33),
 )
-def test_is_one_exactly_within_the_radius_of_a_point(points, radius, height, width):
+def test_is_one_exactly_within_the_radius_of_a_point(
+    points: list[tuple[float, float]], radius: float, height: int, width: int
+) -> None:
     weights = matching_points_weights(torch.tensor(points).reshape(-1, 2), radius, height, width)
     assert weights.shape == (height, width)
     for y in range(height):
@@ -26,5 +30,5 @@ def test_is_one_exactly_within_the_radius_of_a_point(points, radius, height, wid
                 assert weights[y, x] == float(nearest < radius)
 
 
-def test_has_the_area_of_the_disc():
+def test_has_the_area_of_the_disc() -> None:
     assert abs(float(matching_points_weights(torch.tensor([[50.0, 50.0]]), 20.0, 100, 100).sum()) - 1257) < 10
