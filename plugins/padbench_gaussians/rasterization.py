@@ -17,7 +17,7 @@ from padbench_gaussians.kernels.compositing import TILE_SIZE, composite
 from padbench_gaussians.kernels.compositing_gradient import composite_gradient
 from padbench_gaussians.kernels.projection import project
 from padbench_gaussians.kernels.projection_gradient import project_gradient
-from padbench_gaussians.kernels.records import ALPHA_CLAMP, CHUNK, DEPTH, RECORD, SUMS
+from padbench_gaussians.kernels.records import ALPHA_CLAMP, CHUNK, RECORD, SUMS
 from padbench_gaussians.kernels.scheduling import run
 
 FloatArray = NDArray[np.float32]
@@ -243,7 +243,7 @@ def _splat(
         tiles,
     )
     first_position, positions, tile_start, entries = bin_into_tiles(
-        record.view(np.uint32)[:, DEPTH], bounds, tiles, -(-width // TILE_SIZE), -(-height // TILE_SIZE)
+        record.view(np.uint32), bounds, tiles, -(-width // TILE_SIZE), -(-height // TILE_SIZE)
     )
     hits = np.empty(entries.size, np.uint64)
     return _Splats(record, record.view(np.uint64), first_position, positions, tile_start, entries, hits)

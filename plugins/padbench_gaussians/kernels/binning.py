@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from padbench_gaussians.kernels.records import TILE_SHIFT
+from padbench_gaussians.kernels.records import DEPTH, TILE_SHIFT
 
 DIGIT_BITS = 12
 MASK = np.uint64(0xFFFF)
@@ -27,7 +27,7 @@ def tile_range(corners: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def bin_into_tiles(
-    depth_bits: Any,  # (N,) uint32 view of the depths
+    record_bits: Any,  # (N, RECORD) uint32 view of the record
     bounds: Any,  # (N,) uint64
     tiles: Any,  # (N,) int32
     tile_columns: int,
@@ -55,7 +55,7 @@ def bin_into_tiles(
     tile_start = fill.copy()
 
     entries, positions = np.empty(total, np.int32), np.empty(total, np.int32)
-    order = _sort_by_depth(depth_bits, tiles, visible)
+    order = _sort_by_depth(record_bits, tiles, visible)
     for k in range(visible):
         i = order[k]
         position = first_position[i]
@@ -72,7 +72,7 @@ def bin_into_tiles(
 
 
 @njit(cache=True, nogil=True)
-def _sort_by_depth(depth_bits: Any, tiles: Any, visible: int) -> Any:
+def _sort_by_depth(record_bits: Any, tiles: Any, visible: int) -> Any:
     """Stable radix sort; positive floats sort as their bits. Only the bits in which the depths differ take a pass."""
     keys, order = np.empty(visible, np.uint32), np.empty(visible, np.int32)
     other_keys, other_order = np.empty(visible, np.uint32), np.empty(visible, np.int32)
@@ -80,7 +80,7 @@ def _sort_by_depth(depth_bits: Any, tiles: Any, visible: int) -> Any:
     k = 0
     for i in range(tiles.size):
         if tiles[i] > 0:
-            keys[k] = depth_bits[i]
+            keys[k] = record_bits[i, DEPTH]
             order[k] = i
             lowest = min(lowest, keys[k])
             highest = max(highest, keys[k])
