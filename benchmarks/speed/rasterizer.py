@@ -8,6 +8,7 @@ medians after warm-up. Depth and alpha are rendered and differentiated as well a
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 
 import click
 import torch
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -213,7 +215,8 @@ def outputs(rendering: Rendering) -> Sequence[Tensor]:
 @click.option("--repeats", default=9, show_default=True, help=f"Runs of torch's; ours takes {OURS_PER_TORCH} for each.")
 def main(counts: tuple[int, ...], repeats: int) -> None:
     """Print medians and ratios for every size and thread count."""
-    table = Table(title=f"Median milliseconds, {platform.machine()}, torch {torch.__version__}")
+    load = f"{os.getloadavg()[0]:.1f} busy of {os.cpu_count()} cores at the start"
+    table = Table(title=f"Median milliseconds, {platform.machine()}, {load}, torch {torch.__version__}", box=SIMPLE)
     for heading in ("image", "Gaussians", "threads", "what", "padbench", "torch", "ratio"):
         table.add_column(heading, justify="left" if heading == "what" else "right", no_wrap=True)
     for threads in counts:
