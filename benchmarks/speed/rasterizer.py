@@ -215,8 +215,8 @@ def outputs(rendering: Rendering) -> Sequence[Tensor]:
 @click.option("--repeats", default=9, show_default=True, help=f"Runs of torch's; ours takes {OURS_PER_TORCH} for each.")
 def main(counts: tuple[int, ...], repeats: int) -> None:
     """Print medians and ratios for every size and thread count."""
-    load = f"{os.getloadavg()[0]:.1f} busy of {os.cpu_count()} cores at the start"
-    table = Table(title=f"Median milliseconds, {platform.machine()}, {load}, torch {torch.__version__}", box=SIMPLE)
+    load = f"{os.getloadavg()[0]:.1f} of {os.cpu_count()} cores busy"
+    table = Table(title=f"Median milliseconds, {platform.machine()}, torch {torch.__version__}, {load}", box=SIMPLE)
     for heading in ("image", "Gaussians", "threads", "what", "padbench", "torch", "ratio"):
         table.add_column(heading, justify="left" if heading == "what" else "right", no_wrap=True)
     for threads in counts:
@@ -234,7 +234,7 @@ def main(counts: tuple[int, ...], repeats: int) -> None:
                     what,
                     f"{ours:.1f}",
                     f"{theirs:.0f}",
-                    f"{theirs / ours:.0f} x",
+                    f"{theirs / ours:.0f}",
                 )
             table.add_section()
     Console().print(table)
