@@ -3,6 +3,8 @@
 import hashlib
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,27 +19,27 @@ CONTENT = b"not really weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-def weight(**changes) -> WeightFile:
+def weight(**changes: Any) -> WeightFile:
     return WeightFile(
         **({"name": "w.pth", "source": "https://x.org/w.pth", "licence": "MIT", "sha256": DIGEST} | changes)
     )
 
 
 @pytest.fixture
-def folder(monkeypatch, tmp_path):
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PADBENCH_HOME", str(tmp_path))
     (tmp_path / "weights").mkdir()
     return tmp_path / "weights"
 
 
-def test_a_file_in_the_weights_folder_is_found_and_hashed(folder):
+def test_a_file_in_the_weights_folder_is_found_and_hashed(folder: Path) -> None:
     (folder / "w.pth").write_bytes(CONTENT)
     assert locate(weight()) == folder / "w.pth"
     assert locate(weight(sha256=None)) == folder / "w.pth"
     assert hashes([weight(sha256=None)]) == {"w.pth": DIGEST}
 
 
-def test_a_missing_file_names_its_source_its_place_and_the_profile_without(folder):
+def test_a_missing_file_names_its_source_its_place_and_the_profile_without(folder: Path) -> None:
     expected = (
         f"{folder}/w.pth are missing: get them from https://x.org/w.pth and put them there, or use --profile lite"
     )
@@ -46,14 +48,14 @@ def test_a_missing_file_names_its_source_its_place_and_the_profile_without(folde
     assert expected in str(error.value)
 
 
-def test_a_wrong_file_names_both_hashes(folder):
+def test_a_wrong_file_names_both_hashes(folder: Path) -> None:
     (folder / "w.pth").write_bytes(CONTENT + b"!")
     found = hashlib.sha256(CONTENT + b"!").hexdigest()
     with pytest.raises(UserError, match=rf"w\.pth have sha256 {found}, not {DIGEST}: get them again from https"):
         locate(weight())
 
 
-def test_a_file_that_changes_is_hashed_anew(folder):
+def test_a_file_that_changes_is_hashed_anew(folder: Path) -> None:
     path = folder / "w.pth"
     path.write_bytes(CONTENT)
     assert sha256(path) == DIGEST
@@ -61,7 +63,9 @@ def test_a_file_that_changes_is_hashed_anew(folder):
     assert sha256(path) != DIGEST
 
 
-def test_packaged_weights_are_found_without_importing_the_package(monkeypatch, tmp_path):
+def test_packaged_weights_are_found_without_importing_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     package = tmp_path / "heavy_weights_package"
     (package / "data").mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
@@ -76,7 +80,7 @@ def test_packaged_weights_are_found_without_importing_the_package(monkeypatch, t
         locate(weight(package="not_there", path="w.pth"))
 
 
-def test_loads_pickles_of_tensors_and_safetensors_and_nothing_else(folder):
+def test_loads_pickles_of_tensors_and_safetensors_and_nothing_else(folder: Path) -> None:
     state = {"layer.weight": torch.arange(6.0).reshape(2, 3)}
     torch.save(state, folder / "w.pth")
     save_file(state, folder / "w.safetensors")
@@ -98,7 +102,7 @@ def listed() -> dict[str, dict[str, object]]:
     return {row["name"]: row for row in json.loads(result.output)}
 
 
-def test_list_shows_what_is_here_and_what_is_missing(folder):
+def test_list_shows_what_is_here_and_what_is_missing(folder: Path) -> None:
     rows = listed()
     assert rows["xfeat.pt"]["present"] is True
     assert rows["sam_vit_b_01ec64.pth"]["present"] is False
@@ -108,7 +112,7 @@ def test_list_shows_what_is_here_and_what_is_missing(folder):
     assert len(text.splitlines()) == len(rows)
 
 
-def test_verify_passes_sound_files_and_refuses_wrong_and_unknown_ones(folder):
+def test_verify_passes_sound_files_and_refuses_wrong_and_unknown_ones(folder: Path) -> None:
     def verify(*names: str) -> str:
         return CliRunner().invoke(command, ["verify", *names], catch_exceptions=False).output
 

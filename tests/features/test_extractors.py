@@ -1,8 +1,11 @@
 """Feature maps: the right weights, the right places, the right input."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import skimage.data
 import timm
 import torch
 from segment_anything.modeling import ImageEncoderViT, Sam
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from padbench.errors import UserError
@@ -22,17 +26,21 @@ from padbench_features.weights import WEIGHTS
 # Small stand-ins of the same architecture: 64 px instead of 1024, two blocks, one of them with global attention.
 SMALL_SAM = {"embed_dim": 32, "depth": 2, "num_heads": 2, "global_attn_indexes": (1,), "image_size": 64}
 
+WriteWeights: TypeAlias = Callable[[str, dict[str, Tensor]], str]
 
-def extractor(name="efficientnet_lite0", input_size=None, strides=None):
+
+def extractor(
+    name: str = "efficientnet_lite0", input_size: int | None = None, strides: Sequence[int] | None = None
+) -> FeatureExtractor:
     return FeatureExtractor(name, "cpu", input_size=input_size, strides=strides)
 
 
 @pytest.fixture
-def weights_of(monkeypatch, tmp_path):
-    """Write a state dict to where the weights of an extractor are expected."""
+def weights_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> WriteWeights:
+    """Write a state dict to where the weights of an extractor are expected; gives their sha256."""
     monkeypatch.setenv("PADBENCH_HOME", str(tmp_path))
 
-    def write(name, state):
+    def write(name: str, state: dict[str, Tensor]) -> str:
         path = tmp_path / "weights" / WEIGHTS[name].name
         path.parent.mkdir(exist_ok=True)
         torch.save(state, path)
@@ -44,7 +52,7 @@ def weights_of(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("picture", "imagenet_classes"), [("coffee", {504, 967, 968}), ("chelsea", {281, 282, 285})])
-def test_the_translated_weights_still_recognise_a_coffee_and_a_cat(picture, imagenet_classes):
+def test_the_translated_weights_still_recognise_a_coffee_and_a_cat(picture: str, imagenet_classes: set[int]) -> None:
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     network.load_state_dict(timm_efficientnet_names(load(WEIGHTS["efficientnet_lite0"]), network))
     image = torch.from_numpy(getattr(skimage.data, picture)()).permute(2, 0, 1)[None].float() / 255
@@ -56,7 +64,7 @@ def test_the_translated_weights_still_recognise_a_coffee_and_a_cat(picture, imag
     assert int(scores.argmax()) in imagenet_classes
 
 
-def test_maps_have_the_stated_strides_and_channels(views):
+def test_maps_have_the_stated_strides_and_channels(views: Tensor) -> None:
     images = views[:, :, :200]
     found = extractor(input_size=320)
     maps = found.maps(images)
@@ -66,7 +74,7 @@ def test_maps_have_the_stated_strides_and_channels(views):
         assert level.shape == (3, layer.channels, 256 // layer.stride, 320 // layer.stride)  # 250 rows padded to 256
 
 
-def test_chosen_strides_are_the_same_maps(views):
+def test_chosen_strides_are_the_same_maps(views: Tensor) -> None:
     every = extractor(input_size=224).maps(views)
     some = extractor(input_size=224, strides=[8, 2]).maps(views)
     assert len(some) == 2
@@ -76,7 +84,7 @@ def test_chosen_strides_are_the_same_maps(views):
 
 @pytest.mark.parametrize("size", [(256, 256), (200, 256), (256, 131)])
 @pytest.mark.parametrize("stride", [2, 8])
-def test_values_on_a_map_return_to_their_place(views, size, stride):
+def test_values_on_a_map_return_to_their_place(views: Tensor, size: tuple[int, int], stride: int) -> None:
     found = extractor(input_size=224, strides=[stride])
     height, width = found.resized(*size)
     assert max(height, width) == 224
@@ -94,7 +102,7 @@ def test_values_on_a_map_return_to_their_place(views, size, stride):
     assert torch.allclose(at_input[1, inside], y[:, None].expand(-1, width)[inside], atol=1e-3)
 
 
-def test_a_change_of_the_image_changes_the_maps_there_only(views):
+def test_a_change_of_the_image_changes_the_maps_there_only(views: Tensor) -> None:
     changed = views[:1].clone()
     changed[:, :, 120:136, 64:80] = 0
     before, after = (extractor(input_size=256, strides=[2, 4]).maps(images) for images in (views[:1], changed))
@@ -106,7 +114,7 @@ def test_a_change_of_the_image_changes_the_maps_there_only(views):
         assert columns.max() * stride <= 80 + 32
 
 
-def random_sam_encoder():
+def random_sam_encoder() -> ImageEncoderViT:
     torch.manual_seed(0)
     encoder = ImageEncoderViT(
         img_size=64,
@@ -125,7 +133,9 @@ def random_sam_encoder():
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (40, 64)])
-def test_sam_sees_what_segment_anything_gives_it(monkeypatch, weights_of, views, height, width):
+def test_sam_sees_what_segment_anything_gives_it(
+    monkeypatch: pytest.MonkeyPatch, weights_of: WriteWeights, views: Tensor, height: int, width: int
+) -> None:
     encoder = random_sam_encoder()
     checkpoint = {f"image_encoder.{name}": value for name, value in encoder.state_dict().items()}
     digest = weights_of("sam_vit_b", checkpoint | {"mask_decoder.iou_token.weight": torch.zeros(1)})
@@ -144,7 +154,7 @@ def test_sam_sees_what_segment_anything_gives_it(monkeypatch, weights_of, views,
         extractor("sam_vit_b", input_size=128)
 
 
-def test_timm_networks_read_their_file(weights_of, views):
+def test_timm_networks_read_their_file(weights_of: WriteWeights, views: Tensor) -> None:
     torch.manual_seed(0)
     network = timm.create_model("resnet18", pretrained=False).eval()
     weights_of("resnet18", network.state_dict())
@@ -153,11 +163,13 @@ def test_timm_networks_read_their_file(weights_of, views):
     small = interpolate(views, (128, 128), mode="bilinear", antialias=True)
     mean, std = (torch.tensor(v)[:, None, None] for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     with torch.inference_mode():
-        expected = network.layer1(network.maxpool(network.act1(network.bn1(network.conv1((small - mean) / std)))))
+        expected = (small - mean) / std
+        for part in ("conv1", "bn1", "act1", "maxpool", "layer1"):
+            expected = network.get_submodule(part)(expected)
     assert torch.allclose(found.maps(views)[0], expected, atol=1e-5)
 
 
-def test_weights_of_another_network_are_refused(weights_of):
+def test_weights_of_another_network_are_refused(weights_of: WriteWeights) -> None:
     weights_of("resnet18", timm.create_model("resnet34", pretrained=False).state_dict())
     with pytest.raises(UserError, match=r"resnet18-f37072fd\.pth are not those of this network"):
         extractor("resnet18")
@@ -171,20 +183,22 @@ def test_weights_of_another_network_are_refused(weights_of):
         ("resnet34.tv_in1k", "resnet34.tv_in1k.safetensors"),
     ],
 )
-def test_missing_weights_are_an_error_never_random(monkeypatch, tmp_path, name, file):
+def test_missing_weights_are_an_error_never_random(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, file: str
+) -> None:
     monkeypatch.setenv("PADBENCH_HOME", str(tmp_path))
     with pytest.raises(UserError, match=rf"{tmp_path}/weights/{file} are missing: get them from https://.*lite"):
         extractor(name)
 
 
-def test_wrong_names_and_strides_are_refused():
+def test_wrong_names_and_strides_are_refused() -> None:
     with pytest.raises(UserError, match=r"'efficientnet_light0'.*did you mean .*'efficientnet_lite0'"):
         extractor("efficientnet_light0")
     with pytest.raises(UserError, match=r"strides \[2, 4, 8, 16, 32\], not of \[3\]"):
         extractor(strides=[2, 3])
 
 
-def test_padding_is_zero_after_normalisation(views):
+def test_padding_is_zero_after_normalisation(views: Tensor) -> None:
     # A grey of the network's mean is zero after normalisation, so padding with it by hand changes nothing.
     found = extractor(input_size=256, strides=[2, 32])
     image = views[:1, :, :200]

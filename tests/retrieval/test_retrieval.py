@@ -1,24 +1,27 @@
 """Retrieval on real views: a training view finds itself, a test image finds a neighbour."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from padbench.errors import UserError
-from padbench.interfaces import PoseEstimator, UsesWeights
+from padbench.interfaces import PoseEstimator, Runtime, UsesWeights
 from padbench.scene import Scene
 from padbench_datasets.embedded import BricksDataset
 from padbench_retrieval.retrieval import LightGlueRetrieval
 
 
-def fitted(runtime, scene, **parameters):
+def fitted(runtime: Runtime, scene: Scene, **parameters: Any) -> PoseEstimator:
     estimator: PoseEstimator = LightGlueRetrieval(runtime, **parameters)
     estimator.fit(scene, None)
     return estimator
 
 
 @pytest.mark.parametrize("shortlist", [0, 1, 3])
-def test_a_training_view_is_its_own_nearest(duck, runtime, shortlist):
+def test_a_training_view_is_its_own_nearest(duck: Scene, runtime: Runtime, shortlist: int) -> None:
     scene = Scene("duck", duck.views[5:12])
     poses = fitted(runtime, scene, shortlist=shortlist).estimate(torch.stack([v.image() for v in scene.views]), None)
     assert (poses.width, poses.height) == (256, 256)
@@ -27,7 +30,7 @@ def test_a_training_view_is_its_own_nearest(duck, runtime, shortlist):
         assert np.allclose(poses.K[index], view.camera.K)
 
 
-def test_test_images_find_a_view_within_25_degrees(runtime):
+def test_test_images_find_a_view_within_25_degrees(runtime: Runtime) -> None:
     data = BricksDataset(None)
     task = data.task("01Duck")
     queries = range(0, len(task.test[0].queries), 5)
@@ -35,12 +38,16 @@ def test_test_images_find_a_view_within_25_degrees(runtime):
     poses = fitted(runtime, task.fit[0], shortlist=1).estimate(images, None)
     truth = data.ground_truth("01Duck")
     for pose, index in zip(poses.world_to_camera.double().numpy(), queries, strict=True):
-        rotation = pose[:3, :3] @ truth[index].world_to_camera[:3, :3].T
+        true_pose = truth[index].world_to_camera
+        assert true_pose is not None
+        rotation = pose[:3, :3] @ true_pose[:3, :3].T
         assert np.degrees(np.arccos((np.trace(rotation) - 1) / 2)) < 25
 
 
 @pytest.mark.parametrize("shortlist", [1, 4])
-def test_saved_features_give_identical_poses_whatever_the_batch(duck, runtime, tmp_path, shortlist):
+def test_saved_features_give_identical_poses_whatever_the_batch(
+    duck: Scene, runtime: Runtime, tmp_path: Path, shortlist: int
+) -> None:
     scene = Scene("duck", duck.views[::2])
     images = torch.stack([view.image() for view in duck.views[1::2][:4]])
     estimator = fitted(runtime, scene, shortlist=shortlist)
@@ -57,7 +64,7 @@ def test_saved_features_give_identical_poses_whatever_the_batch(duck, runtime, t
         restored.load(tmp_path, Scene("other", duck.views[:3]), None)
 
 
-def test_names_its_weights(runtime):
+def test_names_its_weights(runtime: Runtime) -> None:
     estimator = LightGlueRetrieval(runtime)
     assert isinstance(estimator, UsesWeights)
     assert estimator.weights().keys() == {"xfeat.pt", "xfeat-lighterglue.pt"}
@@ -73,11 +80,11 @@ def test_names_its_weights(runtime):
         ({"features": "sift"}, "sift"),
     ],
 )
-def test_parameters_out_of_range_are_refused(runtime, parameters, message):
+def test_parameters_out_of_range_are_refused(runtime: Runtime, parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         LightGlueRetrieval(runtime, **parameters)
 
 
-def test_a_scene_without_views_is_refused(runtime):
+def test_a_scene_without_views_is_refused(runtime: Runtime) -> None:
     with pytest.raises(UserError, match="no posed training views"):
         LightGlueRetrieval(runtime).fit(Scene("empty", []), None)
