@@ -237,7 +237,7 @@ def main(counts: tuple[int, ...], repeats: int) -> None:
                     f"{theirs / ours:.0f}",
                 )
             table.add_section()
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":
