@@ -81,7 +81,8 @@ class InverseSplatting:
         self._centre = focus(cameras)
         gaussians = representation.gaussians
         # The world moves so that its origin is the point to turn about.
-        self._gaussians = replace(gaussians, means=(gaussians.means.double() - self._centre).float())
+        means = (gaussians.means.double() - self._centre).float()
+        self._activated = (means, gaussians.quats, gaussians.scales, gaussians.opacities, gaussians.colors)
         self._background = representation.background
 
     def estimate(self, images: Tensor, initial: Poses | None) -> Poses:  # images: (B, 3, H, W)
@@ -89,6 +90,7 @@ class InverseSplatting:
         if initial is None:
             raise UserError("the pose estimator igs refines a pose: put a retrieval before it in the recipe")
         images = images.to(self._device)
+        initial = replace(initial, K=initial.K.to(self._device))
         motion = initial.world_to_camera.to(self._device).double()
         rotation = motion[:, :3, :3]
         shift = motion[:, :3, 3] + rotation @ self._centre
@@ -129,17 +131,7 @@ class InverseSplatting:
         return self._matcher.weights() if self._matcher else {}
 
     def _render(self, cameras: Cameras) -> Tensor:
-        gaussians = self._gaussians
-        return rasterize(
-            gaussians.means,
-            gaussians.quats,
-            gaussians.scales,
-            gaussians.opacities,
-            gaussians.colors,
-            cameras,
-            self._background,
-            covariance_gradient=self._covariance_gradient,
-        ).rgb
+        return rasterize(*self._activated, cameras, self._background, covariance_gradient=self._covariance_gradient).rgb
 
     def _weighting_maps(self, rendered: Tensor, queries: list[Keypoints]) -> Tensor:
         assert self._matcher is not None
