@@ -36,7 +36,12 @@ def run(out: Path, limit: int = QUERIES, *overrides: str) -> RunFolder:
 def predictions(run_folder: RunFolder) -> list[Any]:
     table = run_folder.predictions()
     maps = [run_folder.anomaly_map(row) for _, row in table.iterrows()]
-    return [list(table["id"]), np.stack(maps), table["image_score"].tolist(), np.array(table["world_to_camera"].tolist())]
+    return [
+        list(table["id"]),
+        np.stack(maps),
+        table["image_score"].tolist(),
+        np.array(table["world_to_camera"].tolist()),
+    ]
 
 
 @pytest.fixture(scope="module")
