@@ -63,6 +63,10 @@ class Method:
         first = [self.representation] if self.representation else []
         return [*first, *self.pose, self.detector]
 
+    def packages(self) -> set[str]:
+        """Import names of the packages the components come from."""
+        return {component.factory.__module__.partition(".")[0] for component in self.components()}
+
     def to_dict(self) -> dict[str, Any]:
         """The content of recipe.yaml."""
         return {

@@ -57,7 +57,7 @@ def libraries() -> dict[str, str]:
     return versions
 
 
-def code_hash(plugins: Plugins, packages: set[str]) -> str:
+def code_hash(packages: set[str]) -> str:
     """A sha256 over the sources of padbench and of the named plugin packages."""
     digest = hashlib.sha256()
     for package in sorted({"padbench", *packages}):

@@ -95,7 +95,6 @@ class _UnitRun:
             return RunFolder(folder)
 
     def _describe(self, queries: int) -> dict[str, Any]:
-        packages = {component.factory.__module__.partition(".")[0] for component in self.method.components()}
         return {
             "protocol": self.method.protocol,
             "limit": self.settings.limit,
@@ -110,7 +109,7 @@ class _UnitRun:
             "hashes": {
                 "recipe": self.method.hash(),
                 "data": self.dataset.data_hash(self.unit.task),
-                "code": code_hash(self.plugins, packages),
+                "code": code_hash(self.method.packages()),
             },
             "plugins": plugin_versions(self.plugins),
             "hardware": hardware(self.settings.device, self.settings.threads),

@@ -80,6 +80,7 @@ def command(
     from padbench.progress import ConsoleProgress, SilentProgress
     from padbench.runner import Settings
     from padbench.store import Unit
+    from padbench.warmup import warm_up
 
     # Everything that can be wrong with the command is found before the first unit starts.
     plugins = load_plugins()
@@ -106,6 +107,10 @@ def command(
         f"{device}, {threads} thread{'s' if threads > 1 else ''}; results in {out}",
         highlight=False,
     )
+    if device == "cpu":
+        for origin, seconds in warm_up(plugins, {package for method in resolved for package in method.packages()}):
+            if seconds > 3:
+                console.print(f"compiled the kernels of {origin.plugin} in {seconds:.0f} s, once", highlight=False)
     runs: list[RunFolder] = []
     wrong: list[int] = []
     for method in resolved:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from padbench.plugins import load_plugins
@@ -15,13 +13,7 @@ def command() -> None:
 
     Example: padbench warmup
     """
-    import importlib
+    from padbench.warmup import warm_up
 
-    for origin, module in load_plugins().modules:
-        reference = getattr(module, "padbench_warmup", None)
-        if reference is None:
-            continue
-        module_name, _, attribute = reference.partition(":")
-        start = time.perf_counter()
-        getattr(importlib.import_module(module_name), attribute)()
-        click.echo(f"{origin.plugin}: kernels ready after {time.perf_counter() - start:.1f} s")
+    for origin, seconds in warm_up(load_plugins()):
+        click.echo(f"{origin.plugin}: kernels ready after {seconds:.1f} s")

@@ -184,6 +184,12 @@ def test_an_output_folder_that_cannot_be_written(site: Path, data: Path, tmp_pat
     assert_one_sentence(result, str(tmp_path / "file"), "--out")
 
 
+def test_warming_up_reaches_the_kernels(tmp_path: Path) -> None:
+    result = padbench(tmp_path, "warmup")
+    assert result.returncode == 0, result.stderr
+    assert "padbench_gaussians: kernels ready after" in result.stdout
+
+
 def test_an_unknown_verb_and_a_missing_option_exit_with_2(tmp_path: Path) -> None:
     for arguments in (("rnu",), ("run",), ("run", "--method")):
         result = padbench(tmp_path, *arguments)
