@@ -2,33 +2,32 @@
 
     python benchmarks/speed/pose.py [--classes 01Duck] [--every 3] [--variants mps whole] [--threads 2]
 
-Each class is trained and its gallery built once, outside the timing. Prints a line for each class and variant; the last
-column is the time as a multiple of the first variant's.
+The settings are those of igspad's profile lite, but for what a variant changes. Each class is trained and its gallery
+built once, outside the timing. Prints a line for each class and variant; the last column is the time as a multiple of
+the first variant's.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
 
 import numpy as np
 import torch
 
-from padbench.interfaces import Poses, Runtime
+from padbench.interfaces import PoseEstimator, Poses, Representation, Runtime
+from padbench.methods import resolve_method
+from padbench.plugins import load_plugins
 from padbench.progress import SilentProgress
 from padbench.scene import Matrix, Scene
 from padbench_datasets.embedded import BricksDataset
-from padbench_gaussians.representation import GaussianSplatting
-from padbench_igspad.inverse_splatting import InverseSplatting
-from padbench_retrieval.retrieval import LightGlueRetrieval
 
-VARIANTS: dict[str, dict[str, Any]] = {
-    "mps": {},
-    "whole": {"mps": False},
-    "mean-only": {"mean_only_gradient": True},
-    "whole-mean-only": {"mps": False, "mean_only_gradient": True},
-    "half-steps": {"steps": 150, "late_from": 110},
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "mps": (),
+    "whole": ("pose.1.mps=false",),
+    "mean-only": ("pose.1.mean_only_gradient=true",),
+    "whole-mean-only": ("pose.1.mps=false", "pose.1.mean_only_gradient=true"),
+    "half-steps": ("pose.1.steps=150", "pose.1.late_from=110"),
 }
 
 
@@ -38,14 +37,16 @@ def main() -> None:
     parser.add_argument("--classes", nargs="+", help="class folders; all of them by default")
     parser.add_argument("--every", type=int, default=1, help="take every so manieth query")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=["mps", "whole"])
-    parser.add_argument("--gaussians", type=int, default=20_000)
-    parser.add_argument("--iterations", type=int, default=5_000)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     runtime = Runtime("cpu", 0, SilentProgress())
-    data = BricksDataset(None)
-    print(f"{options.gaussians} Gaussians, {options.iterations} iterations, {options.threads} threads; degrees")
+    plugins = load_plugins()
+    methods = {variant: resolve_method(plugins, "igspad", "lite", VARIANTS[variant]) for variant in options.variants}
+    lite = resolve_method(plugins, "igspad", "lite")
+    assert lite.representation is not None
+    data = BricksDataset(None, image_size=lite.image_size)
+    print(f"rotation errors in degrees, {options.threads} threads")
     print("class    variant            start median   median     p90    < 1   < 0.5   s a query   times")
     for name in options.classes or data.classes():
         task = data.task(name)
@@ -53,15 +54,15 @@ def main() -> None:
         images = [query.image()[None] for query in task.test[0].queries[:: options.every]]
         truth = [item.world_to_camera for item in data.ground_truth(name)[:: options.every]]
         true_rotations = np.stack([pose[:3, :3] for pose in truth if pose is not None])
-        representation = GaussianSplatting(runtime, gaussians=options.gaussians, iterations=options.iterations)
+        representation = lite.representation.build(runtime)
         representation.fit(scene)
-        retrieval = LightGlueRetrieval(runtime)
+        retrieval = lite.pose[0].build(runtime)
         retrieval.fit(scene, representation)
         initial = [retrieval.estimate(image, None) for image in images]
         start = float(np.median(degrees(initial, true_rotations)))
         first = None
         for variant in options.variants:
-            poses, seconds = refine(scene, representation, images, initial, VARIANTS[variant], runtime)
+            poses, seconds = refine(methods[variant].pose[1].build(runtime), scene, representation, images, initial)
             first = first or seconds
             errors = degrees(poses, true_rotations)
             print(
@@ -72,15 +73,13 @@ def main() -> None:
 
 
 def refine(
+    estimator: PoseEstimator,
     scene: Scene,
-    representation: GaussianSplatting,
+    representation: Representation,
     images: list[torch.Tensor],
     initial: list[Poses],
-    parameters: dict[str, Any],
-    runtime: Runtime,
 ) -> tuple[list[Poses], float]:
     """The refined poses, one query at a time, and the mean seconds of a query after a warm-up."""
-    estimator = InverseSplatting(runtime, **parameters)
     estimator.fit(scene, representation)
     estimator.estimate(images[0], initial[0])
     begin = time.perf_counter()
