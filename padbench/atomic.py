@@ -27,9 +27,10 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise unwritable(path, error) from error
 
 
 def write_json_atomically(path: Path, content: Any) -> None:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import inspect
 import json
+import math
 import types
 import typing
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from padbench.plugins import Plugins
 PROFILES = ("paper", "lite")
 PROTOCOLS = ("native", "pad")
 _RECIPE_KEYS = {"method", "summary", "reference", "paper", "code", "deviations", "profiles"}
+_SECTION_KEYS = {"paper": ("title", "venue", "year", "url"), "code": ("url", "licence")}
 _PROFILE_KEYS = {"image_size", "batch_size", "protocol", "representation", "pose", "detector"}
 
 
@@ -97,7 +99,11 @@ def read_recipe(path: Path) -> dict[str, Any]:
     if not isinstance(recipe, dict):
         raise UserError(f"recipe {path} must be a mapping with the keys {', '.join(sorted(_RECIPE_KEYS))}")
     _refuse_unknown(recipe, _RECIPE_KEYS, f"recipe {path}")
-    if missing := sorted(_RECIPE_KEYS - recipe.keys()):
+    missing = sorted(_RECIPE_KEYS - recipe.keys())
+    for section, keys in _SECTION_KEYS.items():
+        content = recipe.get(section)
+        missing += [f"{section}.{key}" for key in keys if not isinstance(content, dict) or key not in content]
+    if missing:
         raise UserError(f"recipe {path} lacks {', '.join(missing)}")
     for name, profile in recipe["profiles"].items():
         if name not in PROFILES:
@@ -202,7 +208,7 @@ def _fits(value: Any, expected: Any) -> bool:
     if origin is not None and issubclass(origin, Sequence):
         return isinstance(value, list | tuple) and all(_fits(item, arguments[0]) for item in value)
     if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if expected is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, expected)
@@ -231,8 +237,8 @@ def _apply_override(plugins: Plugins, content: dict[str, Any], override: str) ->
         else:
             known = [str(index) for index in range(len(target))] if isinstance(target, list) else list(target)
             raise UserError(f"--set {override!r}: no such key {part!r}: {nearest(part, known)}")
-    if not isinstance(target, dict):
-        raise UserError(f"--set {override!r}: name a parameter of an element, such as {path}.name")
+    if not isinstance(target, dict) or isinstance(target.get(key), dict | list):
+        raise UserError(f"--set {override!r}: name a parameter of a component, such as {path}.name")
     if parents and key != "name":
         kind = "pose_estimator" if parents[0] == "pose" else parents[0]
         signature = _parameters(plugins.resolve(kind, target["name"]))

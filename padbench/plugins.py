@@ -156,11 +156,14 @@ class Plugins:
         registration = self.find(kind, name)
         module_name, _, attribute = registration.target.partition(":")
         try:
-            return getattr(importlib.import_module(module_name), attribute)
-        except ImportError as error:
+            module = importlib.import_module(module_name)
+        except Exception as error:
             raise UserError(
-                f"{WORDS.get(kind, kind)} {name!r} of {registration.origin} cannot be imported: {error}"
+                f"{WORDS.get(kind, kind)} {name!r} of {registration.origin} cannot be imported: "
+                f"{type(error).__name__}: {error}"
             ) from error
+        try:
+            return getattr(module, attribute)
         except AttributeError as error:
             raise UserError(
                 f"{WORDS.get(kind, kind)} {name!r} of {registration.origin} refers to "

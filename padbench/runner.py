@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from padbench.atomic import write_atomically
 from padbench.errors import UserError
 from padbench.interfaces import (
     Dataset,
@@ -101,7 +102,7 @@ class _UnitRun:
             "queries": queries,
             "dataset": {
                 "name": self.unit.dataset,
-                "root": str(self.dataset.root),
+                "root": str(self.dataset.root.resolve()),
                 "image_size": self.method.image_size,
                 "classes": list(self.dataset.classes()),
                 "hash": self.dataset.data_hash(self.unit.task),
@@ -109,7 +110,7 @@ class _UnitRun:
             "hashes": {
                 "recipe": self.method.hash(),
                 "data": self.dataset.data_hash(self.unit.task),
-                "code": code_hash(self.method.packages()),
+                "code": code_hash({*self.method.packages(), type(self.dataset).__module__.partition(".")[0]}),
             },
             "plugins": plugin_versions(self.plugins),
             "hardware": hardware(self.settings.device, self.settings.threads),
@@ -204,8 +205,9 @@ class _UnitRun:
         except Exception as error:
             self.clock.take()
             ids = ", ".join(query.id for query in queries)
-            with (folder / "errors.log").open("a") as log:
-                log.write(f"{ids}\n{traceback.format_exc()}\n")
+            log = folder / "errors.log"
+            earlier = log.read_bytes() if log.exists() else b""
+            write_atomically(log, earlier + f"{ids}\n{traceback.format_exc()}\n".encode())
             return [{"id": query.id, "error": _sentence(error)} for query in queries]
         rows = []
         for index, query in enumerate(queries):

@@ -59,15 +59,19 @@ class UnitRecord:
 
         description: the part of unit.json that describes this run. wanted: ids of the queries to predict. Raises
         UserError when the recipe or the data differ from those of the rows that are there, or when rows are missing
-        and the code or the hardware differ, unless `overwrite`.
+        and the code, the hardware, the libraries or the plugins differ, unless `overwrite`.
         """
         self.folder = folder
-        if overwrite and folder.exists():
+        known = (folder / "unit.json").exists()
+        if folder.exists() and (overwrite or not known):
+            # What no unit.json describes may be of another recipe. unit.json goes first, so that a deletion that is
+            # cut short leaves nothing that would be taken up.
             try:
+                (folder / "unit.json").unlink(missing_ok=True)
                 shutil.rmtree(folder)
             except OSError as error:
                 raise unwritable(folder, error) from error
-        if (folder / "unit.json").exists():
+        if known and not overwrite:
             previous = RunFolder(folder)
             self.rows = [row for row in _rows(folder) if row["error"] is None]
             missing = set(wanted) - self.predicted
@@ -171,9 +175,9 @@ class UnitRecord:
                 changes.append(f"recipe ({describe_difference(previous.recipe, method.to_dict())})")
             elif what == "data" or extend:
                 changes.append(f"{what} ({str(old)[:12]} -> {new[:12]})")
-        if extend and previous.info["hardware"] != description["hardware"]:
-            difference = describe_difference(previous.info["hardware"], description["hardware"])
-            changes.append(f"hardware ({difference})")
+        for what in ("hardware", "libraries", "plugins"):
+            if extend and previous.info[what] != description[what]:
+                changes.append(f"{what} ({describe_difference(previous.info[what], description[what])})")
         if changes:
             raise UserError(
                 f"{self.folder} holds predictions made with a different {' and '.join(changes)}; "

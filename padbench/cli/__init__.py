@@ -13,13 +13,13 @@ from padbench.errors import UserError
 # Verb -> its line in `padbench --help`, so that the help imports no verb.
 VERBS = {
     "run": "Fit, predict and evaluate methods on a data set, and print the boards.",
-    "evaluate": "Compute metrics and pictures from stored predictions.",
+    "evaluate": "Compute metrics, and draw pictures, from stored predictions.",
     "leaderboard": "Print accuracy, pose and timing boards of stored runs.",
     "list": "List methods, data sets and components.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",
     "data": "Show and check data sets.",
     "weights": "List and verify weight files.",
-    "warmup": "Compile the CPU kernels, so that the first run need not.",
+    "warmup": "Compile the kernels, so that the first run need not.",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from padbench.errors import UserError
 from padbench.plugins import KINDS, Plugins, load_plugins
 
 
@@ -50,7 +51,11 @@ def _methods(plugins: Plugins) -> list[dict[str, Any]]:
 
     rows = []
     for item in plugins.registered("method"):
-        recipe = read_recipe(Path(item.target))
+        try:
+            recipe = read_recipe(Path(item.target))
+        except UserError as error:
+            click.echo(f"warning: skipped: {item.origin}: {error}", err=True)
+            continue
         rows.append(
             {
                 "kind": "method",

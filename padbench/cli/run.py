@@ -107,10 +107,10 @@ def command(
         f"{device}, {threads} thread{'s' if threads > 1 else ''}; results in {out}",
         highlight=False,
     )
-    if device == "cpu":
-        for origin, seconds in warm_up(plugins, {package for method in resolved for package in method.packages()}):
-            if seconds > 3:
-                console.print(f"compiled the kernels of {origin.plugin} in {seconds:.0f} s, once", highlight=False)
+    packages = {package for method in resolved for package in method.packages()}
+    for origin, seconds in warm_up(plugins, device, packages):
+        if seconds > 3:
+            console.print(f"compiled the kernels of {origin.plugin} in {seconds:.0f} s, once", highlight=False)
     runs: list[RunFolder] = []
     wrong: list[int] = []
     for method in resolved:

@@ -8,12 +8,13 @@ from padbench.plugins import load_plugins
 
 
 @click.command()
-def command() -> None:
-    """Compile the CPU kernels once and cache them (in $NUMBA_CACHE_DIR where that is set).
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+def command(device: str) -> None:
+    """Compile the kernels once and cache them (in $NUMBA_CACHE_DIR where that is set).
 
     Example: padbench warmup
     """
     from padbench.warmup import warm_up
 
-    for origin, seconds in warm_up(load_plugins()):
+    for origin, seconds in warm_up(load_plugins(), device):
         click.echo(f"{origin.plugin}: kernels ready after {seconds:.1f} s")

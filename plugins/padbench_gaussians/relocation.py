@@ -55,7 +55,8 @@ def relocate_dead(
     source = alive[drawn]
     opacity, scales = split_evenly(opacities[source], gaussians.scales[source], copies)
     # A logit of -inf or a Gaussian that is dead on arrival would only be moved again.
-    opacity = opacity.clamp(dead_opacity, 1 - torch.finfo(opacity.dtype).eps)
+    # A thousandth above the threshold, because the logit does not come back exactly.
+    opacity = opacity.clamp(1.001 * dead_opacity, 1 - torch.finfo(opacity.dtype).eps)
     gaussians.opacity_logits[source] = opacity.logit()
     gaussians.log_scales[source] = scales.log()
     moved = torch.cat([source, dead])

@@ -60,6 +60,10 @@ class GaussianSplatting:
                 "3dgs needs gaussians, iterations and relocate_every of at least 1, not "
                 f"{gaussians}, {iterations} and {relocate_every}: mend the recipe"
             )
+        if min(means_lr, means_lr_final) <= 0:
+            raise UserError(
+                f"3dgs needs means_lr and means_lr_final above 0, not {means_lr} and {means_lr_final}: mend the recipe"
+            )
         self._runtime = runtime
         self._count = gaussians
         self._background = torch.full((3,), _BACKGROUNDS[background], device=runtime.device)

@@ -54,8 +54,9 @@ class InverseSplatting:
         max_keypoints: int = 512,
         mean_only_gradient: bool = False,
     ) -> None:
-        if rematch_every < 1:
-            raise UserError(f"igs needs rematch_every of at least 1, not {rematch_every}: mend the recipe")
+        for name, value in (("steps", steps), ("rematch_every", rematch_every)):
+            if value < 1:
+                raise UserError(f"igs needs {name} of at least 1, not {value}: mend the recipe")
         self._device = runtime.device
         self._steps = steps
         self._learning_rate = learning_rate

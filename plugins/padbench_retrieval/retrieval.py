@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from padbench.atomic import write_atomically
 from padbench.errors import UserError
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Camera, Cameras, Scene
@@ -75,11 +77,14 @@ class LightGlueRetrieval:
             "descriptors": torch.cat([view.descriptors for view in views]),
             "scores": torch.cat([view.scores for view in views]),
         }
-        save_file(stored, folder / _FILE)
+        write_atomically(folder / _FILE, save(stored))
 
     def load(self, folder: Path, scene: Scene, representation: Representation | None) -> None:
         """Read the features of the training views; raises UserError when they are those of other views."""
-        stored = load_file(folder / _FILE, device=self._runtime.device)
+        try:
+            stored = load_file(folder / _FILE, device=self._runtime.device)
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{folder / _FILE} cannot be read ({error}): fit anew with --overwrite") from error
         counts = stored["keypoints"].tolist()
         if len(counts) != len(scene.views):
             raise UserError(

@@ -130,10 +130,27 @@ def test_every_built_in_reference_can_be_imported() -> None:
             plugins.resolve(kind, name)
 
 
-def test_a_reference_to_nothing_is_one_sentence(tmp_path: Path) -> None:
+def test_a_recipe_of_one_plugin_does_not_stop_the_listing(tmp_path: Path) -> None:
+    recipe = tmp_path / "broken.yaml"
+    recipe.write_text("method: x\nsummary: without a paper\n")
+    install(tmp_path, "bad_recipe", plugin("method", "unfinished", str(recipe)))
+    listing = padbench(tmp_path, "list", "methods", "-v")
+    assert listing.returncode == 0
+    assert "igspad" in listing.stdout
+    assert "bad_recipe" in listing.stderr
+    assert "paper.venue" in listing.stderr
+
+
+def test_a_reference_to_nothing_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = toy_plugins(tmp_path)
     registration = plugins.find("detector", "difference")
-    for target, message in (("harness.toy:Nothing", "does not exist"), ("no_such_module:X", "cannot be imported")):
+    (tmp_path / "breaks_when_used.py").write_text("raise OSError('a shared library is missing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for target, message in (
+        ("harness.toy:Nothing", "does not exist"),
+        ("no_such_module:X", "cannot be imported"),
+        ("breaks_when_used:X", "cannot be imported: OSError: a shared library is missing"),
+    ):
         plugins._registered["detector", "broken"] = [
             type(registration)("detector", "broken", target, registration.origin)
         ]

@@ -190,6 +190,16 @@ def test_a_changed_recipe_is_refused_and_says_what_changed(tmp_path: Path) -> No
     assert run(tmp_path, "representation.gain=2.0", overwrite=True).recipe["representation"]["gain"] == 2.0
 
 
+def test_a_model_that_no_unit_describes_is_not_taken_up(tmp_path: Path) -> None:
+    result = run(tmp_path)
+    (result.path / "unit.json").unlink()
+    Events.reset()
+    fresh = run(tmp_path, "representation.gain=2.0")
+    assert "fit representation" in Events.log
+    (tmp_path / "whole").mkdir()
+    assert content(fresh) == content(run(tmp_path / "whole", "representation.gain=2.0"))
+
+
 def test_changed_data_is_refused(tmp_path: Path) -> None:
     run(tmp_path)
     changed = ToyDataset(None)
