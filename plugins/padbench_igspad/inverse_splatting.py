@@ -54,9 +54,9 @@ class InverseSplatting:
         max_keypoints: int = 512,
         mean_only_gradient: bool = False,
     ) -> None:
-        for name, value in (("steps", steps), ("rematch_every", rematch_every)):
-            if value < 1:
-                raise UserError(f"igs needs {name} of at least 1, not {value}: mend the recipe")
+        for name, value, least in (("steps", steps, 0), ("rematch_every", rematch_every, 1)):
+            if value < least:
+                raise UserError(f"igs needs {name} of at least {least}, not {value}: mend the recipe")
         self._device = runtime.device
         self._steps = steps
         self._learning_rate = learning_rate

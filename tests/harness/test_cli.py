@@ -147,7 +147,11 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(site: Path, data
     )
     arguments = (*RUN, "--data", str(data), "--classes", "01Duck")
     environment = {**os.environ, "PYTHONPATH": str(site)}
-    program = "import sys; from padbench.cli import main; sys.argv[0] = 'padbench'; main()"
+    # A test run in the background of a shell inherits an ignored SIGINT.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from padbench.cli import main; sys.argv[0] = 'padbench'; main()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments, "--out", str(tmp_path / "runs")],
         env=environment,
