@@ -1,0 +1,12 @@
+"""The representation "nerf", built from the parts of nerfstudio."""
+
+from __future__ import annotations
+
+from padbench.hookspecs import Registry, hookimpl
+
+padbench_api_version = 1
+
+
+@hookimpl
+def padbench_register(registry: Registry) -> None:
+    """Register nothing yet."""
