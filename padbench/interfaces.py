@@ -39,12 +39,15 @@ class Progress(Protocol):
 class Runtime:
     """What the harness gives every component.
 
-    device: "cpu" or "cuda". seed: seeds every random choice; components keep their own generator.
+    device: "cpu" or "cuda". seed: seeds every random choice; components keep their own generator. scratch: an existing
+    folder for checkpoints of a long `fit`, written atomically: it survives a kill of the unit, comes back when the
+    unit is resumed and is deleted once the component is saved; None where nobody keeps one.
     """
 
     device: str
     seed: int
     progress: Progress
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,6 @@ class _UnitRun:
         self.unit, self.method, self.dataset, self.plugins, self.settings = unit, method, dataset, plugins, settings
         self.clock = StageClock(timer_for(settings.device))
         self.memory = HostMemory()
-        self.runtime = Runtime(settings.device, unit.seed, settings.progress)
 
     def run(self) -> RunFolder:
         task = self.dataset.task(self.unit.task)
@@ -121,7 +120,7 @@ class _UnitRun:
         self, record: UnitRecord, fit_scenes: Sequence[Scene], todo: Sequence[tuple[Scene, Query]]
     ) -> None:
         fitted = {scene.name: self._fit_scene(record, scene) for scene in fit_scenes}
-        detector: Detector = self.method.detector.build(self.runtime)
+        detector: Detector = self.method.detector.build(self._runtime(record, "detector"))
         record.restore_or_fit(
             "detector",
             detector,
@@ -144,19 +143,21 @@ class _UnitRun:
         scene = scene.without_queries()
         representation: Representation | None = None
         if self.method.representation:
-            representation = self.method.representation.build(self.runtime)
+            label = f"{scene.name}/representation"
+            representation = self.method.representation.build(self._runtime(record, label))
             assert representation is not None
             fit = representation.fit
             record.restore_or_fit(
-                f"{scene.name}/representation",
+                label,
                 representation,
                 representation.load,
                 lambda: self._timed_fit("fit.representation", lambda: fit(scene)),
             )
         links: list[PoseEstimator] = []
         for index, component in enumerate(self.method.pose):
-            link: PoseEstimator = component.build(self.runtime)
-            self._fit_link(record, f"{scene.name}/pose.{index}", link, scene, representation)
+            label = f"{scene.name}/pose.{index}"
+            link: PoseEstimator = component.build(self._runtime(record, label))
+            self._fit_link(record, label, link, scene, representation)
             links.append(link)
         return FittedScene(scene, representation, tuple(links))
 
@@ -174,6 +175,9 @@ class _UnitRun:
             lambda folder: link.load(folder, scene, representation),
             lambda: self._timed_fit("fit.pose", lambda: link.fit(scene, representation)),
         )
+
+    def _runtime(self, record: UnitRecord, label: str) -> Runtime:
+        return Runtime(self.settings.device, self.unit.seed, self.settings.progress, record.scratch(label))
 
     def _timed_fit(self, stage: str, fit: Any) -> float:
         with self.clock.stage(stage):

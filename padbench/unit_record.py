@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from padbench.atomic import sync_tree, unwritable, write_atomically, write_json_atomically
 from padbench.errors import UserError
 from padbench.methods import Method, describe_difference
+from padbench.scratch import Scratch
 from padbench.store import SCHEMA, RunFolder, Unit, read_predictions, write_predictions
 
 # Rows are rewritten as a whole; doing so at most this share of the time bounds the cost for long units.
@@ -104,18 +105,26 @@ class UnitRecord:
         """Ids of the queries that have a row without an error."""
         return {row["id"] for row in self.rows if row["error"] is None}
 
+    def scratch(self, label: str) -> Path:
+        """Where the component of that label keeps checkpoints while it is fitted."""
+        return self.folder / "scratch" / label
+
     def restore_or_fit(
         self, label: str, component: Any, load: Callable[[Path], None], fit: Callable[[], float]
     ) -> None:
         """Load a fitted component from model/<label>, else fit it and save it there.
 
-        fit: returns the seconds it took. The folder appears only when complete and its seconds are recorded.
+        fit: returns the seconds it took; it may keep checkpoints in `scratch(label)`. The folder appears only when
+        complete and its seconds are recorded.
         """
         target = self.folder / "model" / label
+        scratch = Scratch(self.scratch(label))
         if target.is_dir():
             load(target)
+            scratch.remove()
             return
-        seconds = fit()
+        seconds = scratch.open()
+        seconds += fit()
         temporary = target.with_name(f".{target.name}.tmp")
         try:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -125,6 +134,7 @@ class UnitRecord:
             self.info["fit_seconds"][label] = seconds
             self.save()
             temporary.rename(target)
+            scratch.remove()
         except OSError as error:
             raise unwritable(target, error) from error
         finally:
@@ -162,6 +172,8 @@ class UnitRecord:
     def finish(self, status: str, error: str | None = None) -> None:
         """Record how the unit ended ("done" or "failed") or that it stopped ("running")."""
         self.flush()
+        if status == "done":
+            shutil.rmtree(self.folder / "scratch", ignore_errors=True)
         self.info.update(status=status, error=error, ended=_now())
         self.save()
 
