@@ -11,3 +11,4 @@ padbench_weights = "padbench_features.weights:WEIGHTS"
 @hookimpl
 def padbench_register(registry: Registry) -> None:
     registry.detector("feature-cosine", "padbench_features.cosine:FeatureCosine")
+    registry.detector("feature-mse", "padbench_features.squared_difference:FeatureSquaredDifference")

@@ -50,6 +50,14 @@ class FeatureExtractor:
         scale = self.input_size / max(height, width)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
+    def inputs(self, images: Tensor) -> Tensor:  # images: (B, 3, H, W) in [0, 1]
+        """The images resized and normalised as the network takes them: (B, 3, *resized(H, W))."""
+        height, width = self.resized(*images.shape[-2:])
+        images = images.to(self._device)
+        if (height, width) != tuple(images.shape[-2:]):
+            images = interpolate(images, (height, width), mode="bilinear", antialias=True)
+        return (images - self._mean) / self._std
+
     @torch.inference_mode()
     def maps(self, images: Tensor) -> list[Tensor]:  # images: (B, 3, H, W) in [0, 1]
         """The chosen maps, finest first: (B, C, h, w), where a location covers stride x stride px of the input.
@@ -57,11 +65,8 @@ class FeatureExtractor:
         The resized image lies in the top left corner of the input, which is padded with zeros after normalisation
         (the padding of Segment Anything) to a multiple of the largest stride or to the network's fixed square.
         """
-        height, width = self.resized(*images.shape[-2:])
-        inputs = images.to(self._device)
-        if (height, width) != tuple(images.shape[-2:]):
-            inputs = interpolate(inputs, (height, width), mode="bilinear", antialias=True)
-        inputs = (inputs - self._mean) / self._std
+        inputs = self.inputs(images)
+        height, width = inputs.shape[-2:]
         padded_height, padded_width = self._padded(height, width)
         inputs = pad(inputs, (0, padded_width - width, 0, padded_height - height))
         return self._backbone.forward(inputs, self._indices)

