@@ -1,4 +1,4 @@
-"""Readers of data sets: MAD, and the embedded `bricks` in the same layout."""
+"""Readers of data sets: MAD and RAD, and the embedded `bricks` in MAD's layout."""
 
 from __future__ import annotations
 
@@ -11,4 +11,5 @@ padbench_api_version = 1
 def padbench_register(registry: Registry) -> None:
     """Register the data sets."""
     registry.dataset("mad", "padbench_datasets.mad:MadDataset")
+    registry.dataset("rad", "padbench_datasets.rad:RadDataset")
     registry.dataset("bricks", "padbench_datasets.embedded:BricksDataset")

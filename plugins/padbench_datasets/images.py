@@ -16,8 +16,7 @@ from scipy import sparse
 
 from padbench.errors import UserError
 from padbench_datasets.files import RESTORE, read_bytes, unreadable
-
-Size = tuple[int, int]  # width, height
+from padbench_datasets.intrinsics import Intrinsics, Size, undistort
 
 _FORMATS = ("PNG", "JPEG")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
@@ -42,26 +41,35 @@ def read_size(path: Path) -> Size:
     return size
 
 
-def load_image(path: Path, stored: Size, size: Size) -> NDArray[np.float32]:
+def load_image(path: Path, stored: Size, size: Size, lens: Intrinsics | None = None) -> NDArray[np.float32]:
     """Read an image as (H, W, 3) float32 RGB in [0, 1] at `size`, transparent pixels on white.
 
-    stored: the size the file must have on disk. Raises UserError for a damaged file.
+    stored: the size the file must have on disk. lens: the camera whose distortion is removed before resizing. Raises
+    UserError for a damaged file.
     """
     image = _decode(path)
     _require_size(path, image.size, stored)
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
-    return resize(np.asarray(image.convert("RGB")), size)
+    pixels = np.asarray(image.convert("RGB"))
+    return resize(pixels if lens is None else undistort(pixels, lens), size)
 
 
-def load_mask(path: Path, stored: Size) -> NDArray[np.bool_]:
-    """Read a mask as (H, W) bool, True where it is brighter than half; raises UserError for a damaged or empty one."""
+def load_mask(path: Path, stored: Size, lens: Intrinsics | None = None) -> NDArray[np.bool_]:
+    """Read a mask as (H, W) bool, True where it is brighter than half; raises UserError for a damaged or empty one.
+
+    lens: the camera whose distortion is removed, as it is from the mask's image.
+    """
     image = _decode(path)
     _require_size(path, image.size, stored)
     mask = np.asarray(image.convert("L")) > 127
     if not mask.any():
         raise UserError(f"{path} marks no pixel (none is above 127): mark the defect in white or restore the mask")
+    if lens is not None:
+        mask = undistort(mask, lens)
+        if not mask.any():
+            raise UserError(f"{path} marks no pixel that is left when the lens distortion is removed: remove the image")
     return mask
 
 
@@ -137,4 +145,4 @@ def _require_size(path: Path, size: Size, expected: Size) -> None:
 def _damaged(path: Path, error: Exception) -> UserError:
     if isinstance(error, OSError) and error.errno is not None:
         return unreadable(path, error)
-    return UserError(f"{path} is damaged or not a PNG image: {RESTORE}")
+    return UserError(f"{path} is damaged or no PNG or JPEG image: {RESTORE}")

@@ -1,7 +1,7 @@
-"""One class folder in the MAD layout: what it holds, and every structural fault, without decoding pixels.
+"""One class folder in the layout of MAD and RAD: what it holds, and every structural fault, without decoding pixels.
 
 <class>/train/good/N.png                    posed normal views
-<class>/transforms.json                     camera_angle_x, frames: file_path, transform_matrix
+<class>/transforms.json                     camera_angle_x or fl_x ..., frames: file_path, transform_matrix
 <class>/test/good/N.png, test/<defect>/N.png
 <class>/ground_truth/<defect>/N_mask.png
 <class>/test_poses.json                     optional: frames: "<type>/N.png" -> transform_matrix
@@ -9,25 +9,43 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
-import numpy as np
-
 from padbench.errors import UserError
 from padbench.scene import Matrix
 from padbench_datasets.files import RESTORE, list_folder, natural_order, unreadable
-from padbench_datasets.images import Size, read_size
-from padbench_datasets.poses import pose_fault, read_json_object
+from padbench_datasets.images import read_size
+from padbench_datasets.intrinsics import Intrinsics, Size
+from padbench_datasets.transforms import read_test_poses, read_transforms
 
 MEMBERS = ("train", "test", "ground_truth", "transforms.json")
 """A folder that holds one of these is a class folder."""
 
-_OTHER_IMAGES = (".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """In what the releases of the layout differ.
+
+    images: suffixes of the images that are read; others are a fault. masks: how the mask of image N may end after N.
+    masks_required: whether there is no release without masks. colmap: whether the poses were estimated by COLMAP (see
+    `read_transforms`).
+    """
+
+    images: tuple[str, ...]
+    masks: tuple[str, ...]
+    masks_required: bool
+    colmap: bool
+
+    @property
+    def formats(self) -> str:
+        """The formats of the images, for a person to read."""
+        return " or ".join(suffix[1:].upper() for suffix in self.images)
 
 
 @dataclass(frozen=True)
@@ -45,38 +63,55 @@ class TestImage:
 class ClassFolder:
     """What `read_class` found. Complete only if `faults` is empty.
 
-    train: path and camera-to-world pose (OpenGL axes) of each view. size: of all images on disk. readable: images and
-    masks whose header could be read.
+    train: path and camera-to-world pose (OpenGL axes) of each view. size: of all images on disk. intrinsics: of the
+    camera that took them. masked: whether defects have masks. readable: images and masks whose header could be read.
     """
 
     path: Path
+    masked: bool
     size: Size = (0, 0)
-    camera_angle_x: float = math.nan
+    intrinsics: Intrinsics | None = None
     train: list[tuple[Path, Matrix]] = field(default_factory=list)
     test: list[TestImage] = field(default_factory=list)
     readable: list[Path] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
+    @property
+    def camera(self) -> Intrinsics:
+        """The intrinsics, which a folder without faults has."""
+        assert self.intrinsics is not None
+        return self.intrinsics
 
-def read_class(folder: Path) -> ClassFolder:
-    """Read a class folder and collect every structural fault as one sentence; decodes nothing."""
-    found = ClassFolder(folder)
+
+def has_masks(folder: Path) -> bool:
+    """Whether a class folder holds anything where the masks belong."""
+    return any((folder / "ground_truth").glob("*/*"))
+
+
+def read_class(folder: Path, conventions: Conventions, masked: bool) -> ClassFolder:
+    """Read a class folder and collect every structural fault as one sentence; decodes nothing.
+
+    masked: whether the release has masks, so that a missing one is a fault.
+    """
+    found = ClassFolder(folder, masked)
     try:
-        _read(found)
+        _read(found, conventions)
     except OSError as error:
         # Even to ask what a path is takes permission to search its folder.
         found.faults.append(str(unreadable(Path(error.filename or folder), error)))
     return found
 
 
-def _read(found: ClassFolder) -> None:
+def _read(found: ClassFolder, conventions: Conventions) -> None:
     folder = found.path
-    train = _images(folder / "train" / "good", found)
-    tests = {kind.name: _images(kind, found) for kind in _test_folders(folder / "test", found)}
-    masks = _masks(folder / "ground_truth", tests, found)
+    train = _images(folder / "train" / "good", conventions, found)
+    tests = {kind.name: _images(kind, conventions, found) for kind in _test_folders(folder / "test", found)}
+    masks = _masks(folder / "ground_truth", tests, conventions, found) if found.masked else {}
     _read_sizes(train, tests, masks, found)
-    found.train = _read_frames(folder / "transforms.json", train, found)
-    poses = _read_test_poses(folder / "test_poses.json", tests, found)
+    found.intrinsics, found.train = read_transforms(
+        folder / "transforms.json", train, found.size, conventions.colmap, found.faults
+    )
+    poses = read_test_poses(folder / "test_poses.json", tests, found.faults)
     for kind, path in _interleave(tests):
         defect = None if kind == "good" else kind
         found.test.append(TestImage(f"{kind}_{path.stem}", path, defect, masks.get(path), poses.get(path)))
@@ -91,17 +126,17 @@ def _entries(folder: Path, found: ClassFolder) -> list[Path]:
         return []
 
 
-def _images(folder: Path, found: ClassFolder) -> list[Path]:
-    """The PNG images of a folder that must hold some."""
+def _images(folder: Path, conventions: Conventions, found: ClassFolder) -> list[Path]:
+    """The images of a folder that must hold some."""
     faults = len(found.faults)
     entries = _entries(folder, found)
-    images = [path for path in entries if path.suffix.lower() == ".png"]
+    images = [path for path in entries if path.suffix.lower() in conventions.images]
     if not images and len(found.faults) == faults:
-        found.faults.append(f"{folder} holds no PNG image: {RESTORE}")
+        found.faults.append(f"{folder} holds no {conventions.formats} image: {RESTORE}")
     found.faults += [
-        f"{path} is not a PNG file: convert it to PNG or remove it"
+        f"{path} is not a {conventions.formats} file: convert it to PNG or remove it"
         for path in entries
-        if path.suffix.lower() in _OTHER_IMAGES
+        if path.suffix.lower() in set(_IMAGES) - set(conventions.images)
     ]
     return images
 
@@ -117,7 +152,9 @@ def _test_folders(folder: Path, found: ClassFolder) -> list[Path]:
     return [folder / "good", *kinds]
 
 
-def _masks(folder: Path, tests: dict[str, list[Path]], found: ClassFolder) -> dict[Path, Path]:
+def _masks(
+    folder: Path, tests: dict[str, list[Path]], conventions: Conventions, found: ClassFolder
+) -> dict[Path, Path]:
     """Image -> mask; a fault for each defect image without a mask and each mask without an image."""
     if not any(tests[kind] for kind in tests if kind != "good"):
         return {}
@@ -133,15 +170,14 @@ def _masks(folder: Path, tests: dict[str, list[Path]], found: ClassFolder) -> di
         if mask.suffix.lower() == ".png"
     }
     for kind, images in tests.items():
-        expected = {image: folder / kind / f"{image.stem}_mask.png" for image in images}
-        if kind != "good":
-            masks |= {image: mask for image, mask in expected.items() if mask in present}
-            found.faults += [
-                f"{mask} is missing: test/{kind}/{image.name} needs a mask, {RESTORE}"
-                for image, mask in expected.items()
-                if mask not in present
-            ]
-        present -= set(expected.values())
+        for image in images:
+            names = [folder / kind / f"{image.stem}{ending}" for ending in conventions.masks]
+            mask = next((name for name in names if name in present), None)
+            present -= set(names)
+            if kind != "good" and mask is None:
+                found.faults.append(f"{names[0]} is missing: test/{kind}/{image.name} needs a mask, {RESTORE}")
+            elif kind != "good" and mask is not None:
+                masks[image] = mask
     found.faults += [
         f"{mask} belongs to no image of test/{mask.parent.name}: restore the image or remove the mask"
         for mask in sorted(present, key=natural_order)
@@ -177,90 +213,6 @@ def _read_sizes(train: list[Path], tests: dict[str, list[Path]], masks: dict[Pat
     ]
 
 
-def _read_frames(path: Path, images: list[Path], found: ClassFolder) -> list[tuple[Path, Matrix]]:
-    try:
-        content = read_json_object(path)
-    except UserError as error:
-        found.faults.append(str(error))
-        return []
-    angle = content.get("camera_angle_x")
-    if isinstance(angle, (int, float)) and not isinstance(angle, bool) and 0 < angle < math.pi:
-        found.camera_angle_x = float(angle)
-    else:
-        found.faults.append(
-            f"{path} has no 'camera_angle_x': {RESTORE}"
-            if "camera_angle_x" not in content
-            else f"{path}: camera_angle_x is {angle!r}, it must be an angle in radians between 0 and pi"
-        )
-    frames = content.get("frames")
-    if not isinstance(frames, list) or not frames:
-        found.faults.append(f"{path} has no list of 'frames': {RESTORE}")
-        return []
-    if not images:
-        return []
-    known = {_relative(path.parent, image): image for image in images}
-    matrices: dict[Path, Matrix | None] = {}
-    for index, frame in enumerate(frames):
-        name = frame.get("file_path") if isinstance(frame, dict) else None
-        if not isinstance(name, str):
-            found.faults.append(f"{path}: frame {index} has no 'file_path': {RESTORE}")
-            continue
-        image = known.get(Path(name).as_posix())
-        if image is None:
-            found.faults.append(f"{path}: frame {index} names {name!r}, which is not in train/good: {RESTORE}")
-            continue
-        if image in matrices:
-            found.faults.append(f"{path}: frame {index} repeats {name!r}: remove one of the two frames")
-            continue
-        matrices[image] = _read_matrix(frame, f"{path}: frame {index} ({name})", found)
-    found.faults += [
-        f"{image} has no frame in {path.name}: add its pose or remove the image"
-        for image in images
-        if image not in matrices
-    ]
-    return [(image, matrix) for image in images if (matrix := matrices.get(image)) is not None]
-
-
-def _read_test_poses(path: Path, tests: dict[str, list[Path]], found: ClassFolder) -> dict[Path, Matrix]:
-    if not path.exists():
-        return {}
-    try:
-        frames = read_json_object(path).get("frames")
-    except UserError as error:
-        found.faults.append(str(error))
-        return {}
-    if not isinstance(frames, dict):
-        found.faults.append(f"{path} has no 'frames' by image name: restore or remove it")
-        return {}
-    if not any(tests.values()):
-        return {}
-    known = {f"{kind}/{image.name}": image for kind, images in tests.items() for image in images}
-    poses: dict[Path, Matrix] = {}
-    for name, frame in frames.items():
-        matrix = _read_matrix(frame, f"{path}: frame {name!r}", found)
-        if name not in known:
-            found.faults.append(f"{path}: frame {name!r} belongs to no test image: restore the image or {path.name}")
-        elif matrix is not None:
-            poses[known[name]] = matrix
-    found.faults += [
-        f"{image} has no pose in {path.name}: restore or remove {path.name}"
-        for name, image in known.items()
-        if name not in frames
-    ]
-    return poses
-
-
-def _read_matrix(frame: object, where: str, found: ClassFolder) -> Matrix | None:
-    if not isinstance(frame, dict) or "transform_matrix" not in frame:
-        found.faults.append(f"{where} has no 'transform_matrix': {RESTORE}")
-        return None
-    fault = pose_fault(frame["transform_matrix"])
-    if fault is not None:
-        found.faults.append(f"{where} has a transform_matrix that {fault}: give a camera-to-world pose, OpenGL axes")
-        return None
-    return np.array(frame["transform_matrix"], dtype=np.float64)
-
-
 def _interleave(tests: dict[str, list[Path]]) -> Iterator[tuple[str, Path]]:
     """Round-robin over the types, normal images first, so that the first queries show every type."""
     for round_ in zip_longest(*([(kind, path) for path in paths] for kind, paths in tests.items())):
@@ -268,12 +220,10 @@ def _interleave(tests: dict[str, list[Path]]) -> Iterator[tuple[str, Path]]:
 
 
 def _require_unique_ids(found: ClassFolder) -> None:
-    seen: dict[str, Path] = {}
-    for test in found.test:
-        other = seen.setdefault(test.id.casefold(), test.path)
-        if other is not test.path:
-            found.faults.append(f"{test.path} has the same id {test.id!r} as {other}: rename one of the two")
-
-
-def _relative(folder: Path, path: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    named = [(test.id, test.path) for test in found.test], [(path.stem, path) for path, _ in found.train]
+    for images in named:
+        seen: dict[str, Path] = {}
+        for id_, path in images:
+            other = seen.setdefault(id_.casefold(), path)
+            if other is not path:
+                found.faults.append(f"{path} has the same id {id_!r} as {other}: rename one of the two")

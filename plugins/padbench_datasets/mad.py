@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-
-from padbench.data_root import dataset_folder
-from padbench.errors import UserError, nearest
-from padbench.scene import GroundTruth, Query, Scene, Task, View
-from padbench_datasets.files import list_folder, read_bytes, unreadable
-from padbench_datasets.images import load_image, load_mask, no_defect, read_size, scaled_size
-from padbench_datasets.layout import MEMBERS, ClassFolder, read_class
-from padbench_datasets.poses import opencv_world_to_camera, pinhole
+from padbench_datasets.class_folders import ClassFolders
+from padbench_datasets.layout import Conventions
 
 PUBLISHED_CLASSES = (
     "01Gorilla",
@@ -40,155 +30,13 @@ PUBLISHED_CLASSES = (
 """The classes of MAD-Sim, spelt as on disk."""
 
 
-class MadDataset:
-    """MAD-Sim, or any data set in its layout: one task per class folder (see `padbench_datasets.layout`).
-
-    root: the folder with the class folders, or a data root that has it as subfolder `mad`; None for the default data
-    root. image_size: longer image side in px, None for the size on disk. Raises UserError where there is no class.
-    """
+class MadDataset(ClassFolders):
+    """MAD-Sim, or any data set in its layout (see `ClassFolders`)."""
 
     name = "mad"
     remedy = (
         "get MAD-Sim from https://github.com/EricLee0224/PAD and unpack it there, or name its folder with --data "
         "(`padbench data download mad` is to do this in a later version)"
     )
-    """What a person does whose data set is missing."""
-
-    def __init__(self, root: Path | None, *, image_size: int | None = None) -> None:
-        if image_size is not None and image_size < 1:
-            raise UserError(f"image size {image_size}: give the longer side in pixels, at least 1")
-        self._root = dataset_folder(self.name, root)
-        self._image_size = image_size
-        self._present = _class_folders(self._root)
-        if not self._present:
-            raise UserError(self._missing())
-        self._folders: dict[str, ClassFolder] = {}
-        self._hashes: dict[str, str] = {}
-
-    @property
-    def root(self) -> Path:
-        """The folder that holds the class folders."""
-        return self._root
-
-    def classes(self) -> Sequence[str]:
-        """The 20 published classes if any of them is on disk (so a missing one shows), else the folders there are."""
-        return PUBLISHED_CLASSES if self._published() else self._present
-
-    def task(self, name: str) -> Task:
-        """Read one class: fit and test on the same scene; raises UserError with the first fault of its folder."""
-        folder = self._intact(name)
-        stored, size = folder.size, scaled_size(folder.size, self._image_size)
-        views = tuple(
-            View(path.stem, pinhole(pose, folder.camera_angle_x, stored, size), partial(load_image, path, stored, size))
-            for path, pose in folder.train
-        )
-        queries = tuple(Query(test.id, partial(load_image, test.path, stored, size)) for test in folder.test)
-        scene = Scene(name, views, queries)
-        return Task(name, (scene,), (scene,))
-
-    def ground_truth(self, name: str) -> Sequence[GroundTruth]:
-        """Defect type, mask at the size on disk and, where `test_poses.json` exists, the true pose of each query."""
-        folder = self._intact(name)
-        return tuple(
-            GroundTruth(
-                test.id,
-                test.defect,
-                partial(no_defect, folder.size) if test.mask is None else partial(load_mask, test.mask, folder.size),
-                world_to_camera=None if test.camera_to_world is None else opencv_world_to_camera(test.camera_to_world),
-            )
-            for test in folder.test
-        )
-
-    def data_hash(self, name: str) -> str:
-        """A sha256 over names and contents of the class's images, masks and poses; read once per instance."""
-        if name not in self._hashes:
-            folder = self._intact(name)
-            files = {folder.path / "transforms.json", *folder.readable}
-            if (poses := folder.path / "test_poses.json").exists():
-                files.add(poses)
-            digest = hashlib.sha256()
-            for file in sorted(files, key=lambda file: file.relative_to(folder.path).as_posix()):
-                digest.update(file.relative_to(folder.path).as_posix().encode() + b"\0")
-                digest.update(hashlib.sha256(read_bytes(file)).digest())
-            self._hashes[name] = digest.hexdigest()
-        return self._hashes[name]
-
-    def check(self) -> Sequence[str]:
-        """Validate all classes and decode every image and mask; one sentence for every fault."""
-        faults = []
-        for name in self.classes():
-            if name in self._present:
-                faults += self._check_class(name)
-            else:
-                faults.append(f"{self._root / name} is missing: restore this class of MAD from the release")
-        if self._published():
-            faults += [
-                f"{self._root / name} is no class of MAD: move it to another folder"
-                for name in self._present
-                if name not in PUBLISHED_CLASSES
-            ]
-        return faults
-
-    def _check_class(self, name: str) -> list[str]:
-        folder = read_class(self._root / name)
-        faults = list(folder.faults)
-        masks = {test.mask for test in folder.test}
-        for path in folder.readable:
-            try:
-                # Each file against its own header: a size that differs is among the structural faults.
-                size = read_size(path)
-                load_mask(path, size) if path in masks else load_image(path, size, size)
-            except UserError as error:
-                faults.append(str(error))
-        return faults
-
-    def _intact(self, name: str) -> ClassFolder:
-        if name not in self.classes():
-            raise UserError(f"{self._root} has no class {name!r}: {nearest(name, self.classes())}")
-        if name not in self._present:
-            raise UserError(f"{self._root / name} is missing: restore this class or choose others with --classes")
-        if name not in self._folders:
-            self._folders[name] = read_class(self._root / name)
-        folder = self._folders[name]
-        if folder.faults:
-            more = len(folder.faults) - 1
-            listed = f" ({more} more: padbench data check {self._root} --as {self.name})" if more else ""
-            raise UserError(folder.faults[0] + listed)
-        return folder
-
-    def _missing(self) -> str:
-        nested = _nested_data_set(self._root)
-        return (
-            f"there is no class of data set {self.name} in {self._root}, which must hold <class>/transforms.json, "
-            "<class>/train/good/N.png, <class>/test/good/N.png, <class>/test/<defect>/N.png and "
-            f"<class>/ground_truth/<defect>/N_mask.png: {f'name {nested} with --data' if nested else self.remedy}"
-        )
-
-    def _published(self) -> bool:
-        return any(name in PUBLISHED_CLASSES for name in self._present)
-
-
-def _class_folders(root: Path) -> tuple[str, ...]:
-    try:
-        if not root.is_dir():
-            return ()
-        return tuple(path.name for path in list_folder(root) if path.is_dir() and _is_class(path))
-    except OSError as error:
-        raise unreadable(root, error) from error
-
-
-def _is_class(folder: Path) -> bool:
-    if folder.name in PUBLISHED_CLASSES:
-        return True
-    try:
-        return any(path.name in MEMBERS for path in folder.iterdir())
-    except PermissionError:
-        return True  # It may be one: reading it names the fault, passing it over would hide a class.
-
-
-def _nested_data_set(root: Path) -> Path | None:
-    """The subfolder somebody who named `root` may have meant."""
-    try:
-        return next((path for path in list_folder(root) if _class_folders(path)), None)
-    except UserError:
-        return None
+    conventions = Conventions(images=(".png",), masks=("_mask.png",), masks_required=True, colmap=False)
+    releases = (PUBLISHED_CLASSES,)

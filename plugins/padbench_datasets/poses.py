@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from padbench.errors import UserError
 from padbench.scene import Camera, Matrix
 from padbench_datasets.files import RESTORE, read_bytes
-from padbench_datasets.images import Size
+from padbench_datasets.intrinsics import Intrinsics, Size
 
 # Single-precision exports are off by 1e-6; more than this is not a rotation.
 _TOLERANCE = 1e-3
@@ -27,16 +26,9 @@ def opencv_world_to_camera(camera_to_world: Matrix) -> Matrix:
     return world_to_camera
 
 
-def pinhole(camera_to_world: Matrix, camera_angle_x: float, stored: Size, size: Size) -> Camera:
-    """The camera of an image of size `stored` after resizing it to `size`.
-
-    camera_angle_x: horizontal field of view in radians; pixels are square before resizing, the principal point is the
-    image's centre.
-    """
-    focal = 0.5 * stored[0] / math.tan(0.5 * camera_angle_x)
-    scale_x, scale_y = size[0] / stored[0], size[1] / stored[1]
-    K = np.array([[focal * scale_x, 0.0, 0.5 * size[0]], [0.0, focal * scale_y, 0.5 * size[1]], [0.0, 0.0, 1.0]])
-    return Camera(K, opencv_world_to_camera(camera_to_world), *size)
+def pinhole(camera_to_world: Matrix, intrinsics: Intrinsics, stored: Size, size: Size) -> Camera:
+    """The camera of an image of size `stored` after undistorting it and resizing it to `size`."""
+    return Camera(intrinsics.K(stored, size), opencv_world_to_camera(camera_to_world), *size)
 
 
 def read_json_object(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from padbench.scene import Camera
 from padbench_datasets.embedded import BricksDataset
+from padbench_datasets.intrinsics import read_intrinsics
 from padbench_datasets.mad import MadDataset
 from padbench_datasets.poses import pinhole
 
@@ -72,7 +73,8 @@ def test_a_point_on_an_opengl_ray_projects_onto_its_pixel(
     down = (2 * share[1] - 1) * math.tan(angle / 2) * height / width
     point = camera_to_world[:3, :3] @ (depth * np.array([across, -down, -1.0])) + camera_to_world[:3, 3]
 
-    camera = pinhole(camera_to_world, angle, (width, height), (new_width, new_height))
+    intrinsics = read_intrinsics({"camera_angle_x": angle}, Path("transforms.json"), (width, height))
+    camera = pinhole(camera_to_world, intrinsics, (width, height), (new_width, new_height))
     (pixel,), (seen_depth,) = project(camera, point[None])
     np.testing.assert_allclose(pixel, [share[0] * new_width, share[1] * new_height], atol=1e-6)
     np.testing.assert_allclose(seen_depth, depth, atol=1e-9)
