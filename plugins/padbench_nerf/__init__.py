@@ -9,4 +9,5 @@ padbench_api_version = 1
 
 @hookimpl
 def padbench_register(registry: Registry) -> None:
-    """Register nothing yet."""
+    """Register the representation "nerf"."""
+    registry.representation("nerf", "padbench_nerf.representation:NeuralRadianceField")

@@ -1,0 +1,44 @@
+"""Interest-region sampling of iNeRF (Yen-Chen et al. 2021, section III-B): the pixels around key points."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+
+def interest_region(
+    points: Tensor,  # (M, 2) pixels
+    kernel_size: int,
+    dilations: int,
+    height: int,
+    width: int,
+) -> Tensor:
+    """The pixels of the dilated key points, (P, 2) x, y at their centres, row by row; all pixels without key points.
+
+    points: x, y; the centre of the top left pixel is at (0.5, 0.5). The mask of the pixels that hold a key point is
+    dilated `dilations` times by a square of `kernel_size` (odd) pixels.
+    """
+    mask = torch.zeros(1, 1, height, width, device=points.device)
+    x, y = points.floor().long().unbind(-1)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    mask[0, 0, y[inside], x[inside]] = 1.0
+    for _ in range(dilations):
+        mask = max_pool2d(mask, kernel_size, stride=1, padding=kernel_size // 2)
+    if not inside.any():
+        mask.fill_(1.0)
+    return mask[0, 0].nonzero().flip(-1) + 0.5
+
+
+def draw_pixels(regions: list[Tensor], count: int, generators: list[torch.Generator]) -> Tensor:
+    """Draw `count` pixels of each region, (B, count, 2); each once before any is drawn again.
+
+    regions: (P, 2) each. generators: a CPU generator for each region, so that what is drawn of one region does not
+    depend on the others.
+    """
+    chosen = []
+    for region, generator in zip(regions, generators, strict=True):
+        order = torch.randperm(len(region), generator=generator)
+        repeated = order.repeat(-(-count // len(order)))[:count]
+        chosen.append(region[repeated.to(region.device)])
+    return torch.stack(chosen)

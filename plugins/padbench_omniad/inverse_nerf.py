@@ -1,0 +1,163 @@
+"""The pose estimator "inerf": the camera moves along a screw axis until the rendered rays look like the query."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from padbench.errors import UserError
+from padbench.interfaces import Poses, Representation, Runtime
+from padbench.scene import Cameras, Scene
+from padbench.weights import hashes
+from padbench_gaussians.camera_rig import camera_centres, focus
+from padbench_nerf.rays import pixel_rays
+from padbench_omniad.interest_regions import draw_pixels, interest_region
+from padbench_retrieval.local_features import local_features
+from padbench_retrieval.weights import WEIGHTS
+from padbench_splatpose.screw_axis import screw_motion
+
+_START = 1e-6
+_MAD_DISTANCE = 4.0
+
+
+class RayColours(Protocol):
+    """What rays show; rgb is differentiable by the rays."""
+
+    @property
+    def rgb(self) -> Tensor: ...  # (R, 3)
+
+
+@runtime_checkable
+class RendersRays(Protocol):
+    """A representation that renders single rays, as `padbench_nerf.representation.NeuralRadianceField` does."""
+
+    def render_rays(self, origins: Tensor, directions: Tensor) -> RayColours:  # (R, 3), (R, 3) of length 1, world
+        """Render rays of the frozen scene, differentiable by origins and directions."""
+        ...
+
+
+class InverseNeRF:
+    """iNeRF (Yen-Chen et al. 2021) as OmniposeAD uses it.
+
+    Adam on a screw axis (omega, v) and theta, by whose motion the initial camera moves in the world, with the squared
+    error between the rendered and the query's colours on rays of interest regions. The motion turns about the point
+    that the training cameras look at. Its translation is in a quarter of their mean distance from there: MAD's units,
+    wherever a scene has others. The parameters start from N(0, 1e-6).
+
+    steps: of Adam. learning_rate, decay: step k uses learning_rate * decay^((k + 1) / 100). beta1, beta2: Adam's. rays:
+    drawn anew for each step. kernel_size, dilations: see `interest_region`. features, max_keypoints: of the query's key
+    points, see `padbench_retrieval.local_features`. Implements `interfaces.PoseEstimator`.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        steps: int = 300,
+        learning_rate: float = 0.01,
+        decay: float = 0.8,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        rays: int = 256,
+        kernel_size: int = 5,
+        dilations: int = 3,
+        features: str = "xfeat",
+        max_keypoints: int = 512,
+    ) -> None:
+        for name, value, least in (("steps", steps, 0), ("rays", rays, 1), ("dilations", dilations, 0)):
+            if value < least:
+                raise UserError(f"inerf needs {name} of at least {least}, not {value}: mend the recipe")
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise UserError(f"inerf needs an odd kernel_size, not {kernel_size}: mend the recipe")
+        self._device = runtime.device
+        self._seed = runtime.seed
+        self._steps = steps
+        self._learning_rate = learning_rate
+        self._decay = decay
+        self._betas = (beta1, beta2)
+        self._rays = rays
+        self._kernel_size = kernel_size
+        self._dilations = dilations
+        self._detect = local_features(features, max_keypoints, runtime.device)
+        self._weights = (WEIGHTS[features],)
+
+    def fit(self, scene: Scene, representation: Representation | None) -> None:
+        """Take the fitted representation; raises UserError when it cannot render rays."""
+        if not isinstance(representation, RendersRays):
+            found = "none" if representation is None else type(representation).__name__
+            raise UserError(
+                f"the pose estimator inerf inverts the representation nerf, not {found}: name nerf in the recipe"
+            )
+        self._field: RendersRays = representation
+        cameras = Cameras.stack([view.camera for view in scene.views], self._device)
+        centre = focus(cameras)
+        self._unit = float((camera_centres(cameras) - centre).norm(dim=1).mean()) / _MAD_DISTANCE or 1.0
+        self._centre = centre.float()
+
+    def estimate(self, images: Tensor, initial: Poses | None) -> Poses:  # images: (B, 3, H, W)
+        """Refine the initial poses; raises UserError when there are none."""
+        if initial is None:
+            raise UserError("the pose estimator inerf refines a pose: put a retrieval before it in the recipe")
+        images = images.to(self._device)
+        batch, _, height, width = images.shape
+        start = initial.world_to_camera.to(self._device)
+        K = initial.K.to(self._device)
+        with torch.inference_mode():
+            # One image at a time: a convolution rounds differently in batches of another size.
+            found = [self._detect(image[None]).positions for image in images]
+        regions = [interest_region(points, self._kernel_size, self._dilations, height, width) for points in found]
+        generators = [torch.Generator().manual_seed(self._seed) for _ in regions]
+        # One draw for all: where a query starts does not depend on its place in the batch.
+        first = _START * torch.randn(7, generator=torch.Generator().manual_seed(self._seed))
+        axis = first.to(self._device).repeat(batch, 1).requires_grad_()
+        optimizer = torch.optim.Adam([axis], lr=self._learning_rate, betas=self._betas)
+        for step in range(self._steps):
+            optimizer.param_groups[0]["lr"] = self._learning_rate * self._decay ** ((step + 1) / 100)
+            pixels = draw_pixels(regions, self._rays, generators)
+            rendered = self._render(K, self._moved(start, axis), pixels)
+            colours = _colours(images, pixels)
+            # Averaged over a query's rays and summed over the batch: each pose has its own loss.
+            loss = (rendered - colours).square().mean((1, 2)).sum()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        with torch.no_grad():
+            moved = self._moved(start, axis)
+        return replace(initial, K=K, world_to_camera=moved)
+
+    def save(self, folder: Path) -> None:
+        """Nothing is learnt, nothing is written."""
+
+    def load(self, folder: Path, scene: Scene, representation: Representation | None) -> None:
+        """Be as after `fit`."""
+        self.fit(scene, representation)
+
+    def weights(self) -> dict[str, str]:
+        """See `padbench.interfaces.UsesWeights`."""
+        return hashes(self._weights)
+
+    def _moved(self, start: Tensor, axis: Tensor) -> Tensor:  # (B, 4, 4), (B, 7) -> (B, 4, 4)
+        """World-to-camera after the camera has moved by the screw motion about the centre."""
+        motion = screw_motion(axis[:, :3], self._unit * axis[:, 3:6], axis[:, 6])
+        turn, shift = motion[:, :3, :3], motion[:, :3, 3]
+        # Camera-to-world M C of a camera C is world-to-camera C^-1 M^-1, and M^-1 x = turn^T (x - shift).
+        rotation = start[:, :3, :3] @ turn.mT
+        about = start[:, :3, :3] @ self._centre + start[:, :3, 3]
+        translation = about - (rotation @ (self._centre + shift)[..., None]).squeeze(-1)
+        moved = torch.cat([rotation, translation[:, :, None]], dim=2)
+        return torch.cat([moved, start[:, 3:]], dim=1)
+
+    def _render(self, K: Tensor, world_to_camera: Tensor, pixels: Tensor) -> Tensor:  # pixels: (B, R, 2)
+        origins, directions = pixel_rays(K[:, None], world_to_camera[:, None], pixels)
+        rgb = self._field.render_rays(origins.reshape(-1, 3), directions.reshape(-1, 3)).rgb
+        return rgb.reshape(*pixels.shape[:2], 3)
+
+
+def _colours(images: Tensor, pixels: Tensor) -> Tensor:  # (B, 3, H, W), (B, R, 2) -> (B, R, 3)
+    x, y = pixels.long().unbind(-1)
+    query = torch.arange(len(images), device=images.device)[:, None]
+    return images[query, :, y, x]
