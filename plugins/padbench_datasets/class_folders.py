@@ -102,9 +102,7 @@ class ClassFolders:
             if name in self._present:
                 faults += self._check_class(name)
             else:
-                faults.append(
-                    f"{self._root / name} is missing: restore this class of {self.name.upper()} from the release"
-                )
+                faults.append(f"{self._root / name} is missing: restore this class of {self.name} from the release")
         return faults + [
             f"{self._root / name} is no class of {self.name}: move it to another folder"
             for name in self._present
