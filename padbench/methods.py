@@ -19,12 +19,11 @@ import yaml
 from padbench.errors import UserError, nearest
 from padbench.interfaces import Runtime
 from padbench.plugins import Plugins
+from padbench.recipes import PROFILE_KEYS, find_method, read_recipe
 
-PROFILES = ("paper", "lite")
 PROTOCOLS = ("native", "pad")
-_RECIPE_KEYS = {"method", "summary", "reference", "paper", "code", "deviations", "profiles"}
-_SECTION_KEYS = {"paper": ("title", "venue", "year", "url"), "code": ("url", "licence")}
-_PROFILE_KEYS = {"image_size", "batch_size", "protocol", "representation", "pose", "detector"}
+_WITHOUT_EFFECT = ("variant", "deviations")
+"""Keys of a resolved recipe that change no result."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +41,42 @@ class Component:
 
     def to_dict(self) -> dict[str, Any]:
         """The component as it stands in recipe.yaml."""
-        return {"name": self.name, **self.parameters}
+        stated = {key: list(value) if isinstance(value, tuple) else value for key, value in self.parameters.items()}
+        return {"name": self.name, **stated}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method that overrides make another one: the name it goes by, and the overrides ("path=value")."""
+
+    label: str
+    overrides: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Method:
-    """A recipe resolved with a profile and overrides: nothing is left to defaults."""
+    """A recipe resolved with a profile and overrides: nothing is left to defaults.
+
+    views: share of each scene's normal views that is fitted on, in (0, 1].
+    """
 
     name: str
+    variant: Variant | None
     profile: str
     protocol: str
     reference: str
     image_size: int | None
     batch_size: int
+    views: float
     representation: Component | None
     pose: tuple[Component, ...]
     detector: Component
     deviations: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """What the method is called in folders and on boards: the variant's label, else its name."""
+        return self.variant.label if self.variant else self.name
 
     def components(self) -> list[Component]:
         """All components in the order in which they are fitted."""
@@ -73,11 +91,13 @@ class Method:
         """The content of recipe.yaml."""
         return {
             "method": self.name,
+            "variant": {"label": self.variant.label, "set": list(self.variant.overrides)} if self.variant else None,
             "profile": self.profile,
             "protocol": self.protocol,
             "reference": self.reference,
             "image_size": self.image_size,
             "batch_size": self.batch_size,
+            "views": self.views,
             "representation": self.representation.to_dict() if self.representation else None,
             "pose": [component.to_dict() for component in self.pose],
             "detector": self.detector.to_dict(),
@@ -86,32 +106,8 @@ class Method:
 
     def hash(self) -> str:
         """A sha256 over everything in the recipe that can change a result."""
-        content = {key: value for key, value in self.to_dict().items() if key != "deviations"}
+        content = {key: value for key, value in self.to_dict().items() if key not in _WITHOUT_EFFECT}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def read_recipe(path: Path) -> dict[str, Any]:
-    """Read a recipe file; raises UserError when it is not one."""
-    try:
-        recipe = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"recipe {path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(recipe, dict):
-        raise UserError(f"recipe {path} must be a mapping with the keys {', '.join(sorted(_RECIPE_KEYS))}")
-    _refuse_unknown(recipe, _RECIPE_KEYS, f"recipe {path}")
-    missing = sorted(_RECIPE_KEYS - recipe.keys())
-    for section, keys in _SECTION_KEYS.items():
-        content = recipe.get(section)
-        missing += [f"{section}.{key}" for key in keys if not isinstance(content, dict) or key not in content]
-    if missing:
-        raise UserError(f"recipe {path} lacks {', '.join(missing)}")
-    for name, profile in recipe["profiles"].items():
-        if name not in PROFILES:
-            raise UserError(f"recipe {path} has the profile {name!r}: {nearest(name, PROFILES)}")
-        _refuse_unknown(profile, _PROFILE_KEYS, f"recipe {path}, profile {name}")
-        if "detector" not in profile:
-            raise UserError(f"recipe {path}, profile {name} names no detector")
-    return recipe
 
 
 def resolve_method(
@@ -120,13 +116,19 @@ def resolve_method(
     profile: str,
     overrides: Sequence[str] = (),
     image_size: int | None = None,
+    label: str | None = None,
 ) -> Method:
     """Resolve a registered method.
 
-    overrides: "path=value" with the path of a recipe key, such as "pose.1.steps=100"; values are YAML. image_size
-    replaces the recipe's. Raises UserError for unknown methods, profiles, components and keys, and for wrong values.
+    name: as registered, or an alias. overrides: "path=value" with the path of a recipe key, such as
+    "pose.1.steps=100"; values are YAML. image_size: the override "image_size=..." as a number. label: what the method
+    is called with these overrides; default: its name followed by them in brackets.
+    Raises UserError for unknown methods, profiles, components and keys, and for wrong values.
     """
-    registration = plugins.find("method", name)
+    registration = find_method(plugins, name)
+    name = registration.name
+    if image_size is not None:
+        overrides = (*overrides, f"image_size={image_size}")
     recipe = read_recipe(Path(registration.target))
     if profile not in recipe["profiles"]:
         raise UserError(f"method {name!r} has no profile {profile!r}: {nearest(profile, recipe['profiles'])}")
@@ -141,11 +143,13 @@ def resolve_method(
     representation = content.get("representation")
     return Method(
         name=name,
+        variant=Variant(label or f"{name}[{','.join(sorted(overrides))}]", tuple(overrides)) if overrides else None,
         profile=profile,
         protocol=protocol,
         reference=recipe["reference"],
-        image_size=image_size or _positive(content.get("image_size"), f"{where}: image_size"),
+        image_size=_positive(content.get("image_size"), f"{where}: image_size"),
         batch_size=_positive(content.get("batch_size", 1), f"{where}: batch_size") or 1,
+        views=_share(content.get("views", 1.0), f"{where}: views"),
         representation=_component(plugins, "representation", representation, where) if representation else None,
         pose=tuple(_component(plugins, "pose_estimator", entry, where) for entry in content["pose"]),
         detector=_component(plugins, "detector", content["detector"], where),
@@ -156,7 +160,11 @@ def resolve_method(
 def describe_difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     """Say which keys of two resolved recipes differ, as "pose.1.steps 300 -> 100, ..."."""
     flat_old, flat_new = _flatten(old), _flatten(new)
-    keys = sorted(key for key in flat_old.keys() | flat_new.keys() if flat_old.get(key) != flat_new.get(key))
+    keys = sorted(
+        key
+        for key in flat_old.keys() | flat_new.keys()
+        if flat_old.get(key) != flat_new.get(key) and key.partition(".")[0] not in _WITHOUT_EFFECT
+    )
     return ", ".join(f"{key} {flat_old.get(key, 'absent')} -> {flat_new.get(key, 'absent')}" for key in keys)
 
 
@@ -226,8 +234,8 @@ def _apply_override(plugins: Plugins, content: dict[str, Any], override: str) ->
         raise UserError(f"--set {override!r} must be path=value, such as pose.1.steps=100")
     value = _parse(text, override)
     *parents, key = path.split(".")
-    if not parents and key not in _PROFILE_KEYS:
-        raise UserError(f"--set {override!r}: no such key {key!r}: {nearest(key, _PROFILE_KEYS)}")
+    if not parents and key not in PROFILE_KEYS:
+        raise UserError(f"--set {override!r}: no such key {key!r}: {nearest(key, PROFILE_KEYS)}")
     target: Any = content
     for part in parents:
         if isinstance(target, list) and part.isdigit() and int(part) < len(target):
@@ -269,12 +277,10 @@ def _positive(value: Any, what: str) -> int | None:
     return value
 
 
-def _refuse_unknown(content: Any, known: set[str], where: str) -> None:
-    if not isinstance(content, dict):
-        raise UserError(f"{where} must be a mapping with the keys {', '.join(sorted(known))}")
-    for key in content:
-        if key not in known:
-            raise UserError(f"{where} has the unknown key {key!r}: {nearest(str(key), known)}")
+def _share(value: Any, what: str) -> float:
+    if not _fits(value, float) or not 0 < value <= 1:
+        raise UserError(f"{what} must be a share in (0, 1], not {value!r}")
+    return float(value)
 
 
 def _flatten(content: Any, prefix: str = "") -> dict[str, Any]:

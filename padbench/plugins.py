@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
@@ -137,13 +137,16 @@ class Plugins:
             _clash(registrations) for _, registrations in sorted(self._registered.items()) if len(registrations) > 1
         ]
 
-    def find(self, kind: str, name: str) -> Registration:
-        """Return the one registration of that name; raises UserError for none or several."""
+    def find(self, kind: str, name: str, other_names: Iterable[str] = ()) -> Registration:
+        """Return the one registration of that name; raises UserError for none or several.
+
+        other_names: names that the error offers beside the registered ones.
+        """
         registrations = self._registered.get((kind, name), [])
         if len(registrations) > 1:
             raise UserError(_clash(registrations))
         if not registrations:
-            known = [registration.name for registration in self.registered(kind)]
+            known = {registration.name for registration in self.registered(kind)}.union(other_names)
             message = f"unknown {WORDS.get(kind, kind)} {name!r}: {nearest(name, known)}"
             if self.broken:
                 skipped = ", ".join(broken.origin.plugin for broken in self.broken)

@@ -27,6 +27,7 @@ from padbench.methods import Method
 from padbench.plugins import Plugins
 from padbench.provenance import code_hash, hardware, libraries, plugin_versions
 from padbench.scene import Query, Scene
+from padbench.sparse_views import subset_views
 from padbench.store import RunFolder, Unit, write_anomaly_map, write_rendering
 from padbench.timing import HostMemory, StageClock, timer_for
 from padbench.unit_record import UnitRecord, locked
@@ -140,7 +141,7 @@ class _UnitRun:
             record.add(self._predict(record.folder, model, detector, queries))
 
     def _fit_scene(self, record: UnitRecord, scene: Scene) -> FittedScene:
-        scene = scene.without_queries()
+        scene = subset_views(scene.without_queries(), self.method.views, self.unit.seed)
         representation: Representation | None = None
         if self.method.representation:
             label = f"{scene.name}/representation"

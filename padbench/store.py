@@ -65,10 +65,16 @@ class RunFolder:
 
     @cached_property
     def recipe(self) -> dict[str, Any]:
-        """The resolved recipe the unit was run with."""
-        import yaml
+        """The resolved recipe the unit was run with; raises UserError when it is absent or damaged."""
+        from padbench.recipes import read_yaml
 
-        content: dict[str, Any] = yaml.safe_load((self.path / "recipe.yaml").read_text())
+        file = self.path / "recipe.yaml"
+        try:
+            content = read_yaml(file)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{file} cannot be read ({error}); run the unit again with --overwrite") from error
+        if not isinstance(content, dict) or not {"method", "deviations"} <= content.keys():
+            raise UserError(f"{file} is not a resolved recipe; run the unit again with --overwrite")
         return content
 
     def predictions(self) -> pd.DataFrame:

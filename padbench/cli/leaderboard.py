@@ -24,12 +24,21 @@ _DEFAULT = Path("runs")
 @click.option("--json", "output", flag_value="json", help="The same as --format json.")
 @click.option("--published", is_flag=True, help="Add the papers' numbers, in sections of their own.")
 @click.option("--dataset", help="Only the boards of this data set.")
-def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str | None) -> None:
+@click.option(
+    "--write",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Write the boards of complete runs with their provenance into DIR/<data set>, such as leaderboards/measured.",
+    metavar="DIR",
+)
+def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str | None, folder: Path | None) -> None:
     """Print accuracy, pose and timing boards of all runs below the folders RUNS (default: runs).
 
     Only rows of one section are ranked: same data, profile, protocol and classes, and same machine for times.
 
+    \b
     Example: padbench leaderboard runs --format md --published
+             padbench leaderboard runs --write leaderboards/measured
     """
     from padbench.leaderboard import build_boards
     from padbench.store import find_runs
@@ -44,6 +53,15 @@ def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str |
     datasets = sorted({run.unit.dataset for run in found})
     if dataset is not None and not published and dataset not in datasets:
         raise UserError(f"there is no run on data set {dataset!r}; there are runs on {', '.join(datasets)}")
+    if folder is not None:
+        if published or output != "table":
+            raise UserError("--write writes measured figures in its own formats: leave --published and --format out")
+        from padbench.leaderboard.measured import write_measured
+
+        chosen = [run for run in found if dataset in (None, run.unit.dataset)]
+        for path in write_measured(chosen, folder):
+            click.echo(str(path))
+        return
     boards = build_boards(found, published, dataset)
     if output == "table":
         from rich.console import Console

@@ -29,7 +29,7 @@ def command(what: str, verbose: bool, as_json: bool) -> None:
         click.echo(_line(row))
         if verbose and row["kind"] == "method":
             _print_details(row)
-    for clash in plugins.clashes():
+    for clash in plugins.clashes() + (_alias_clashes(plugins) if what == "methods" else []):
         click.echo(f"warning: {clash}", err=True)
     for broken in plugins.broken:
         click.echo(f"warning: skipped: {broken.reason}; see 'padbench plugins'", err=True)
@@ -47,7 +47,7 @@ def _components(plugins: Plugins, what: str) -> list[dict[str, Any]]:
 def _methods(plugins: Plugins) -> list[dict[str, Any]]:
     from pathlib import Path
 
-    from padbench.methods import read_recipe
+    from padbench.recipes import read_recipe
 
     rows = []
     for item in plugins.registered("method"):
@@ -60,6 +60,7 @@ def _methods(plugins: Plugins) -> list[dict[str, Any]]:
             {
                 "kind": "method",
                 "name": item.name,
+                "aliases": recipe["aliases"],
                 "origin": str(item.origin),
                 "summary": recipe["summary"],
                 "reference": recipe["reference"],
@@ -72,9 +73,16 @@ def _methods(plugins: Plugins) -> list[dict[str, Any]]:
     return rows
 
 
+def _alias_clashes(plugins: Plugins) -> list[str]:
+    from padbench.recipes import alias_clashes
+
+    return alias_clashes(plugins)
+
+
 def _line(row: dict[str, Any]) -> str:
     if row["kind"] == "method":
-        return f"{row['name']:<24} {'/'.join(row['profiles']):<12} {row['summary']}  [{row['origin']}]"
+        name = f"{row['name']} ({', '.join(row['aliases'])})" if row["aliases"] else row["name"]
+        return f"{name:<24} {'/'.join(row['profiles']):<12} {row['summary']}  [{row['origin']}]"
     return f"{row['kind'].replace('_', ' '):<16} {row['name']:<20} {row['reference']}  [{row['origin']}]"
 
 

@@ -1,11 +1,12 @@
-"""padbench run: methods x classes x seeds on a data set, then evaluation and boards."""
+"""padbench run: methods x classes x seeds on a data set, or a suite of them, then evaluation and boards."""
 
 from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,25 +20,23 @@ if TYPE_CHECKING:
     from padbench.plugins import Plugins
     from padbench.runner import Settings
     from padbench.store import RunFolder, Unit
+    from padbench.suite import Suite
 
 
 @click.command()
-@click.option("--method", "methods", multiple=True, required=True, help="Method to run; may be repeated.")
-@click.option("--dataset", required=True, help="Data set, see 'padbench list datasets'.")
+@click.option("--method", "names", multiple=True, help="Method to run; may be repeated.")
+@click.option("--dataset", help="Data set, see 'padbench list datasets'.")
+@click.option("--suite", "suite_file", type=click.Path(path_type=Path), help="Run what a suite lists, see benchmarks/.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data set.")
 @click.option("--classes", help="Comma-separated class folders; default: all.")
 @click.option(
     "--profile", type=click.Choice(["paper", "lite"]), help="Default: paper where CUDA is available, else lite."
 )
-@click.option("--image-size", type=click.IntRange(min=16), help="Longer image side in px; default: the recipe's.")
 @click.option(
-    "--seed",
-    "seeds",
-    type=click.IntRange(min=0),
-    multiple=True,
-    default=(0,),
-    show_default=True,
-    help="May be repeated.",
+    "--image-size", type=click.IntRange(min=16), help="Short for --set image_size=N: longer image side in px."
+)
+@click.option(
+    "--seed", "seeds", type=click.IntRange(min=0), multiple=True, help="May be repeated; default: 0, or the suite's."
 )
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Predict only the first N queries of each class; never ranked."
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Override a recipe key, such as pose.1.steps=100."
 )
+@click.option("--label", help="What the method is called with these overrides; default: METHOD[PATH=VALUE,...].")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder of the results."
 )
@@ -52,8 +52,9 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
 @click.option("--overwrite", is_flag=True, help="Discard what earlier runs of these units left.")
 def command(
-    methods: tuple[str, ...],
-    dataset: str,
+    names: tuple[str, ...],
+    dataset: str | None,
+    suite_file: Path | None,
     data: Path | None,
     classes: str | None,
     profile: str | None,
@@ -61,6 +62,7 @@ def command(
     seeds: tuple[int, ...],
     limit: int | None,
     overrides: tuple[str, ...],
+    label: str | None,
     out: Path,
     device: str,
     threads: int | None,
@@ -68,58 +70,63 @@ def command(
 ) -> None:
     """Fit, predict and evaluate methods on a data set, and print the boards.
 
-    A run that was stopped is resumed by the same command.
+    A run that was stopped is resumed by the same command. Results with overrides are kept and shown under a label.
 
+    \b
     Example: padbench run --method igspad --dataset bricks --set pose.1.steps=100
+             padbench run --suite benchmarks/bricks.yaml
     """
     from rich.console import Console
 
     from padbench.interfaces import Runtime
-    from padbench.methods import resolve_method
     from padbench.plugins import load_plugins
     from padbench.progress import ConsoleProgress, SilentProgress
     from padbench.runner import Settings
     from padbench.store import Unit
+    from padbench.suite import find_methods, resolve_suite
     from padbench.warmup import warm_up
 
     # Everything that can be wrong with the command is found before the first unit starts.
     plugins = load_plugins()
-    factory = plugins.resolve("dataset", dataset)
-    for name in methods:
-        plugins.find("method", name)
+    if image_size is not None:
+        overrides = (*overrides, f"image_size={image_size}")
+    suite = _suite(suite_file, names, dataset, overrides, label)
+    factory = _dataset(plugins, suite)
+    find_methods(plugins, suite)
     device, threads = _machine(device, threads)
-    profile = profile or ("paper" if device == "cuda" else "lite")
-    resolved = [resolve_method(plugins, name, profile, overrides, image_size) for name in dict.fromkeys(methods)]
-    readers: dict[str, Dataset] = {method.name: factory(data, image_size=method.image_size) for method in resolved}
-    tasks = _tasks(readers[resolved[0].name], dataset, classes)
+    methods = resolve_suite(plugins, suite, profile, "paper" if device == "cuda" else "lite")
+    sizes = {method.image_size for method in methods}
+    readers: dict[int | None, Dataset] = {size: factory(data, image_size=size) for size in sizes}
+    tasks = _tasks(readers[methods[0].image_size], suite.dataset, classes)
+    for reader in readers.values():
+        for task in tasks:
+            reader.task(task)
+    seeds = tuple(dict.fromkeys(seeds)) or suite.seeds
     runtime = Runtime(device, seeds[0], SilentProgress())
-    for method in resolved:
+    for method in methods:
         for component in method.components():
             component.build(runtime)
-        for task in tasks:
-            readers[method.name].task(task)
 
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
         console.width = 160  # a file or a pipe: the boards need not be split
     console.print(
-        f"{', '.join(methods)} (profile {profile}) on {dataset}: {', '.join(tasks)}; "
-        f"{device}, {threads} thread{'s' if threads > 1 else ''}; results in {out}",
-        highlight=False,
+        f"{_listed(methods)} on {suite.dataset}: {', '.join(tasks)}; "
+        f"{device}, {threads} thread{'s' if threads > 1 else ''}; results in {out}"
     )
-    packages = {package for method in resolved for package in method.packages()}
+    packages = {package for method in methods for package in method.packages()}
     for origin, seconds in warm_up(plugins, device, packages):
         if seconds > 3:
-            console.print(f"compiled the kernels of {origin.plugin} in {seconds:.0f} s, once", highlight=False)
+            console.print(f"compiled the kernels of {origin.plugin} in {seconds:.0f} s, once")
     runs: list[RunFolder] = []
     wrong: list[int] = []
-    for method in resolved:
+    for method in methods:
         for task in tasks:
-            for seed in dict.fromkeys(seeds):
-                unit = Unit(dataset, method.name, method.profile, task, seed)
+            for seed in seeds:
+                unit = Unit(suite.dataset, method.label, method.profile, task, seed)
                 with ConsoleProgress(console) as progress:
                     settings = Settings(out, device, threads, limit, overwrite, progress)
-                    run, code = _run(unit, method, readers[method.name], plugins, settings, console)
+                    run, code = _run(unit, method, readers[method.image_size], plugins, settings, console)
                 runs += [run] if run else []
                 wrong += [code] if code else []
     if runs:
@@ -127,11 +134,46 @@ def command(
 
         console.print()
         print_boards(runs, console)
-        console.print("Pictures (query, rendering, anomaly map, ground truth):", highlight=False)
+        console.print("Pictures (query, rendering, anomaly map, ground truth):")
         for run in runs:
-            console.print(f"  {run.path / 'pictures'}", highlight=False, soft_wrap=True)
+            console.print(f"  {run.path / 'pictures'}", soft_wrap=True)
     if wrong:
         raise SystemExit(max(wrong))
+
+
+def _suite(
+    file: Path | None, names: tuple[str, ...], dataset: str | None, overrides: tuple[str, ...], label: str | None
+) -> Suite:
+    """The suite of the file, or what the options say."""
+    from padbench.suite import Run, Suite, read_suite
+
+    if file is not None:
+        given = {"--method": names, "--dataset": dataset, "--set or --image-size": overrides, "--label": label}
+        for option, value in given.items():
+            if value:
+                raise UserError(f"--suite {file} already says which methods run on which data set: leave {option} out")
+        return read_suite(file)
+    if not names or not dataset:
+        raise click.UsageError("name --method and --dataset, or a --suite.")
+    names = tuple(dict.fromkeys(names))
+    if label is not None and len(names) > 1:
+        raise UserError(f"--label {label!r} can name one method only, not {', '.join(names)}")
+    return Suite(dataset, (0,), tuple(Run(name, None, overrides, label) for name in names))
+
+
+def _dataset(plugins: Plugins, suite: Suite) -> Any:
+    try:
+        return plugins.resolve("dataset", suite.dataset)
+    except UserError as error:
+        raise UserError(f"suite {suite.path}: {error}" if suite.path else str(error)) from error
+
+
+def _listed(methods: Sequence[Method]) -> str:
+    """The labels of methods with their profiles, once where all share one."""
+    profiles = {method.profile for method in methods}
+    if len(profiles) == 1:
+        return f"{', '.join(method.label for method in methods)} (profile {profiles.pop()})"
+    return ", ".join(f"{method.label} (profile {method.profile})" for method in methods)
 
 
 def _run(
@@ -147,7 +189,7 @@ def _run(
         metrics = evaluate(run)
         write_pictures(run)
     except KeyboardInterrupt:
-        console.print(f"{unit}: stopped; the same command resumes it", highlight=False)
+        console.print(f"{unit}: stopped; the same command resumes it")
         raise
     except UserError as error:
         click.echo(f"error: {unit}: {error}", err=True)
@@ -160,7 +202,7 @@ def _run(
         for key, label in (("image_auroc", "image AUROC"), ("pixel_auroc", "pixel AUROC"), ("pixel_ap", "pixel AP"))
         if key in metrics
     )
-    console.print(f"{unit}: {time.perf_counter() - start:.0f} s  {accuracy or 'no accuracy defined'}", highlight=False)
+    console.print(f"{unit}: {time.perf_counter() - start:.0f} s  {accuracy or 'no accuracy defined'}")
     if failed := metrics["failed_queries"]:
         click.echo(f"{unit}: {failed} of {metrics['queries']} queries failed, see {run.path / 'errors.log'}", err=True)
         return run, 1

@@ -68,8 +68,19 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What is to be known of a row's method: in what it differs from the paper, or a variant from its method."""
+
+    subject: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Board:
-    """A table: kind is "accuracy", "pose", "timing" or "published timing". labels: titles of label columns, by name."""
+    """A table: kind is "accuracy", "pose", "timing" or "published timing". labels: titles of label columns, by name.
+
+    remarks: about the whole board. notes: about single methods, shown under the board.
+    """
 
     kind: str
     dataset: str
@@ -78,6 +89,7 @@ class Board:
     columns: tuple[Column, ...]
     sections: tuple[Section, ...]
     remarks: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def ranked(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[Row, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from padbench.leaderboard.board import Board, Section
 from padbench.leaderboard.headings import distinct_titles, machine
 from padbench.leaderboard.measures import ACCURACY, POSE, TIMING
+from padbench.leaderboard.notes import notes
 from padbench.leaderboard.published import accuracy_sections, published_datasets, timing_board
 from padbench.leaderboard.results import Group, Result, collect, rankable_groups
 from padbench.leaderboard.rows import LABELS, Measure, section
@@ -62,6 +63,7 @@ def _boards_of(dataset: str, results: Sequence[Result], remarks: Sequence[str], 
             ACCURACY.columns,
             (*accuracy, *printed),
             (*remarks, *_mixed_code(groups)),
+            notes(groups),
         )
     ]
     pose = _sections(groups, POSE)
@@ -74,8 +76,9 @@ def _boards_of(dataset: str, results: Sequence[Result], remarks: Sequence[str], 
         boards.append(Board("pose", dataset, f"Pose errors on {dataset}", LABELS, POSE.columns, pose, (remark,)))
     if timing := _sections(rankable_groups(results, by_hardware=True), TIMING):
         remark = (
-            "seconds: fit per class, the others per query; retrieval: share of the coarse pose in the time of a query; "
-            "peak: memory, on the mean row the largest of the classes; loading weights and warm-up are not counted"
+            "seconds: fit per class, the others per query; without coarse: all but the coarse pose, which papers leave "
+            "out; retrieval: share of the coarse pose in the time of a query; peak: memory, on the mean row the "
+            "largest of the classes; loading weights and warm-up are not counted"
         )
         boards.append(Board("timing", dataset, f"Time on {dataset}", LABELS, TIMING.columns, timing, (remark,)))
     if published and (times := timing_board(dataset)):

@@ -20,11 +20,13 @@ def resolve(folder: Path, *overrides: str, recipe: str = RECIPE) -> Method:
 def test_a_resolved_recipe_states_every_default(tmp_path: Path) -> None:
     assert resolve(tmp_path).to_dict() == {
         "method": "toy",
+        "variant": None,
         "profile": "lite",
         "protocol": "native",
         "reference": "posed-views",
         "image_size": 12,
         "batch_size": 1,
+        "views": 1.0,
         "representation": {"name": "mean-view", "gain": 1.0, "iterations": 2},
         "pose": [{"name": "first-view"}, {"name": "nudge"}],
         "detector": {"name": "difference", "power": 1, "mode": "mean"},
@@ -39,6 +41,18 @@ def test_overrides_reach_components_and_change_the_hash(tmp_path: Path) -> None:
     assert method.batch_size == 4
     assert method.hash() != resolve(tmp_path).hash()
     assert resolve(tmp_path, "representation.gain=1.0").hash() == resolve(tmp_path).hash()
+
+
+def test_the_name_of_a_variant_is_no_part_of_its_hash(tmp_path: Path) -> None:
+    plugins = toy_plugins(tmp_path)
+    overrides = ("representation.gain=2.0", "batch_size=3")
+    unnamed = resolve_method(plugins, "toy", "lite", overrides)
+    named = resolve_method(plugins, "toy", "lite", overrides, label="bright toy")
+    assert (unnamed.label, named.label) == ("toy[batch_size=3,representation.gain=2.0]", "bright toy")
+    assert named.to_dict()["variant"] == {"label": "bright toy", "set": list(overrides)}
+    assert unnamed.hash() == named.hash() != resolve(tmp_path).hash()
+    assert resolve(tmp_path).label == "toy"
+    assert resolve_method(plugins, "toy", "lite", image_size=24).image_size == 24
 
 
 def test_a_replaced_component_starts_from_its_own_defaults(tmp_path: Path) -> None:
@@ -65,6 +79,9 @@ def test_a_replaced_component_starts_from_its_own_defaults(tmp_path: Path) -> No
         ("pose.1=nudge", "name a parameter"),
         ("batchsize=2", "did you mean 'batch_size'"),
         ("batch_size=0", "positive whole number"),
+        ("views=0", "share in (0, 1]"),
+        ("views=1.5", "share in (0, 1]"),
+        ("views=true", "share in (0, 1]"),
         ("protocol=mine", "unknown scoring protocol 'mine'"),
         ("detector.name=diference", "did you mean 'difference'"),
         ("representation.gain", "must be path=value"),
@@ -86,6 +103,7 @@ def test_wrong_overrides_are_refused_with_the_nearest_valid_key(tmp_path: Path, 
         (("  lite:\n", "  light:\n"), "profile 'light'"),
         (("detector: {name: difference}", ""), "names no detector"),
         (("{name: mean-view}", "mean-view"), "must be a mapping with a name"),
+        (("summary:", "aliases: toy-2\nsummary:"), "aliases must be a list of names, not 'toy-2'"),
         (("{name: mean-view}", "{name: mean-view, gian: 1}"), "no parameter 'gian'"),
     ],
 )

@@ -107,7 +107,9 @@ class MeanView:
 
     def fit(self, scene: Scene) -> None:
         assert not scene.queries, "a component must not see queries"
-        Events.log.append("fit representation")
+        if self.iterations < 1:
+            raise ValueError("the toy cannot be fitted")
+        Events.log += ["fit representation", f"{len(scene.views)} views"]
         mean = torch.stack([view.image() for view in scene.views]).mean(0)
         self.mean = self.gain * mean + 0.01 * torch.rand(1, generator=self.generator)
 
@@ -132,7 +134,7 @@ class FirstView:
         pass
 
     def fit(self, scene: Scene, representation: Representation | None) -> None:
-        Events.log.append("fit pose")
+        Events.log += ["fit pose", f"{len(scene.views)} views"]
         self.camera = scene.views[0].camera
 
     def estimate(self, images: Tensor, initial: Poses | None) -> Poses:
@@ -167,7 +169,7 @@ class Difference:
         self.power = power
 
     def fit(self, fitted: Sequence[FittedScene]) -> None:
-        Events.log.append("fit detector")
+        Events.log += ["fit detector", f"{len(fitted[0].scene.views)} views"]
 
     def score(self, images: Tensor, references: Rendering | None) -> Prediction:
         Events.log.append(f"score {len(images)}")

@@ -28,6 +28,7 @@ def _board(board: Board) -> dict[str, Any]:
             for section in board.sections
         ],
         "remarks": list(board.remarks),
+        "notes": [{"subject": note.subject, "sentences": list(note.sentences)} for note in board.notes],
     }
 
 

@@ -46,7 +46,8 @@ def _table(board: Board, section: Section) -> str:
             cells = [_escaped(label(row, name)) for name in labels]
             lines.append(_line(cells + [_figure(row, column) for column in columns]))
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [f"\\par\\footnotesize {_escaped(remark)}" for remark in board.remarks]
+    notes = [f"{note.subject}: {'; '.join(note.sentences)}" for note in board.notes]
+    lines += [f"\\par\\footnotesize {_escaped(remark)}" for remark in (*board.remarks, *notes)]
     return "\n".join([*lines, r"\end{table}", ""])
 
 

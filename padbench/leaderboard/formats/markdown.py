@@ -12,7 +12,7 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def render(boards: Sequence[Board]) -> str:
-    """A heading per board, a table per section, remarks as a list; the best bold, the second underlined."""
+    """A heading per board, a table per section, remarks and notes as lists; the best bold, the second underlined."""
     return "\n".join(_board(board) for board in boards)
 
 
@@ -22,6 +22,8 @@ def _board(board: Board) -> str:
         lines += [f"### {_escaped(section.title)}", "", *_table(board, section), ""]
     if board.remarks:
         lines += [*(f"- {_escaped(remark)}" for remark in board.remarks), ""]
+    for note in board.notes:
+        lines += [f"{_escaped(note.subject)}:", "", *(f"- {_escaped(sentence)}" for sentence in note.sentences), ""]
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +16,7 @@ from padbench.leaderboard.formats.cells import blocks, figure, label, label_colu
 
 _STATUS_WIDTH = 30
 _NOTE_WIDTH = 60
+_METHOD_WIDTH = 40
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ def render(board: Board, width: int) -> RenderableType:
         parts.append(Text(section.title, style="italic"))
         parts += _tables(board, section, width)
     parts += [Text(remark, style="dim") for remark in board.remarks]
+    for note in board.notes:
+        parts.append(Text(f"{note.subject}:", style="dim"))
+        parts += [Padding(Text(sentence, style="dim"), (0, 0, 0, 2)) for sentence in note.sentences]
     return Group(*parts, Text(""))
 
 
@@ -77,7 +82,7 @@ def _width(columns: Sequence[_TerminalColumn]) -> int:
 
 def _label_column(title: str, texts: Sequence[str], name: str) -> _TerminalColumn:
     longest = max(map(len, [title, *texts]))
-    limit = {"status": _STATUS_WIDTH, "note": _NOTE_WIDTH}.get(name, longest)
+    limit = {"status": _STATUS_WIDTH, "note": _NOTE_WIDTH, "method": _METHOD_WIDTH}.get(name, longest)
     return _TerminalColumn(title, tuple(Text(text) for text in texts), True, min(longest, limit))
 
 

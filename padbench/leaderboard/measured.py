@@ -1,0 +1,105 @@
+"""Boards as files to commit: a folder per data set with CSV, Markdown and the provenance of every unit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from padbench.atomic import write_atomically
+from padbench.errors import UserError
+from padbench.leaderboard.build import build_boards
+from padbench.leaderboard.formats.csv import render as render_csv
+from padbench.leaderboard.formats.markdown import render as render_markdown
+from padbench.leaderboard.results import collect
+from padbench.store import RunFolder
+
+SCHEMA = 1
+KINDS = ("accuracy", "pose", "timing")
+_PROVENANCE = "provenance.json"
+_ENVIRONMENT = ("hardware", "libraries", "plugins")
+_OF_UNIT = (
+    "protocol",
+    "queries",
+    "hashes",
+    "weights",
+    "seconds",
+    "fit_seconds",
+    "warmup_queries",
+    "peak_memory_bytes",
+    "sessions",
+    "started",
+    "ended",
+)
+"""Entries of unit.json that tell how a result was obtained, and name no folder and no machine."""
+
+
+def write_measured(runs: Sequence[RunFolder], folder: Path) -> list[Path]:
+    """Write <folder>/<data set>/{accuracy,pose,timing}.csv, README.md and provenance.json; returns what was written.
+
+    Equal runs give equal bytes, wherever they lie. Everything is computed before the first file is written; files of an
+    earlier call that have no successor are deleted. Raises UserError when a run is not finished, not evaluated or
+    partial, when a unit occurs twice, and when a file cannot be written.
+    """
+    _require_complete(runs)
+    contents: dict[Path, str] = {}
+    for dataset in sorted({run.unit.dataset for run in runs}):
+        of_dataset = [run for run in runs if run.unit.dataset == dataset]
+        boards = build_boards(of_dataset)
+        for board in boards:
+            contents[folder / dataset / f"{board.kind}.csv"] = render_csv([board])
+        contents[folder / dataset / "README.md"] = _introduction(dataset) + render_markdown(boards).rstrip("\n") + "\n"
+        contents[folder / dataset / _PROVENANCE] = json.dumps(provenance(of_dataset), indent=1, allow_nan=False) + "\n"
+    for path, text in contents.items():
+        write_atomically(path, text.encode())
+    for dataset_folder in {path.parent for path in contents}:
+        for kind in KINDS:
+            if (stale := dataset_folder / f"{kind}.csv") not in contents:
+                stale.unlink(missing_ok=True)
+    return list(contents)
+
+
+def provenance(runs: Sequence[RunFolder]) -> dict[str, Any]:
+    """How each unit was obtained, without folders and host names; what units share is stated once.
+
+    environments: hardware with threads, versions of libraries and plugins. recipes: as resolved, by their hash.
+    """
+    environments: list[dict[str, Any]] = []
+    recipes: dict[str, Any] = {}
+    units = []
+    for run in sorted(runs, key=lambda run: tuple(map(str, vars(run.unit).values()))):
+        environment = {name: run.info[name] for name in _ENVIRONMENT}
+        if environment not in environments:
+            environments.append(environment)
+        recipes[run.info["hashes"]["recipe"]] = run.recipe
+        dataset = {name: value for name, value in run.info["dataset"].items() if name != "root"}
+        facts = {name: run.info[name] for name in _OF_UNIT}
+        units.append(vars(run.unit) | facts | {"data": dataset, "environment": environments.index(environment)})
+    return {"schema": SCHEMA, "environments": environments, "recipes": dict(sorted(recipes.items())), "units": units}
+
+
+def _require_complete(runs: Sequence[RunFolder]) -> None:
+    results, remarks = collect(runs)
+    if remarks:
+        raise UserError(f"boards are written of complete runs only; {remarks[0]}")
+    seen: dict[tuple[Any, ...], Path] = {}
+    for result in results:
+        path = result.run.path
+        if result.metrics["partial"]:
+            raise UserError(
+                f"boards are written of complete runs only; {path} is partial (--limit or failed queries): run it to "
+                "the end, or leave it out"
+            )
+        other = seen.setdefault(tuple(vars(result.run.unit).values()), path)
+        if other != path:
+            raise UserError(f"{other} and {path} hold the same unit: leave one of them out")
+
+
+def _introduction(dataset: str) -> str:
+    return (
+        f"# Measured on {dataset}\n\n"
+        "Written by `padbench leaderboard RUNS --write DIR` from complete runs; not to be edited. The CSV files hold "
+        f"every figure in full precision, `{_PROVENANCE}` the hashes, seeds, resolved recipes, weights, hardware and "
+        "versions of every unit.\n\n"
+    )
