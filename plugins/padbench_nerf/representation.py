@@ -180,7 +180,8 @@ class NeuralRadianceField:
         """Write `nerf.safetensors`, and `training.json` with every training that was tried."""
         if self._network is None:
             raise RuntimeError("NeuralRadianceField is used before fit or load")
-        state = {name: tensor.contiguous() for name, tensor in self._network.state_dict().items()}
+        # nerfstudio's proposal names its hash table twice; safetensors wants each name to have its own memory.
+        state = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
         state["bounds.centre"] = self._bounds.centre
         state["bounds.radius"] = torch.tensor(self._bounds.radius, dtype=torch.float64)
         write_atomically(folder / _FILE, save(state))
