@@ -1,0 +1,140 @@
+"""How many points an image shares with every view of a gallery, by local features or by LoFTR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from padbench.atomic import write_atomically
+from padbench.errors import UserError
+from padbench_retrieval.gallery import Gallery
+from padbench_retrieval.local_features import Keypoints
+from padbench_retrieval.loftr import LoFTRMatcher
+from padbench_retrieval.matching import LocalFeatureMatcher
+from padbench_rpepad.rvss import ViewGallery
+
+Matcher = Literal["xfeat", "aliked", "disk", "loftr"]
+_FILE = "gallery.safetensors"
+
+
+class MatchCounts(Protocol):
+    """Counts the matches of an image with every view that was added."""
+
+    def add(self, gallery: ViewGallery, indices: Iterable[int]) -> None:
+        """Append views of the gallery; their counts come in this order."""
+        ...
+
+    def counts(self, image: Tensor) -> Tensor:  # image: (3, H, W)
+        """The number of matches with each view, (V,) int64."""
+        ...
+
+    def weights(self) -> dict[str, str]:
+        """See `padbench.interfaces.UsesWeights`."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what is slow to compute again."""
+        ...
+
+    def load(self, folder: Path, gallery: ViewGallery) -> None:
+        """Be as after all views of the gallery were added, from what `save` wrote."""
+        ...
+
+
+def match_counts(matcher: Matcher, max_keypoints: int, min_cosine: float, device: str) -> MatchCounts:
+    """Mutual nearest neighbours of local features, or "loftr" as in the paper, for which the two settings mean nothing.
+
+    Raises UserError for missing weights and for settings out of range.
+    """
+    if max_keypoints < 1:
+        raise UserError(f"max_keypoints must be at least 1, not {max_keypoints}")
+    if not 0 <= min_cosine < 1:
+        raise UserError(f"min_cosine must be in [0, 1), not {min_cosine}")
+    if matcher == "loftr":
+        return LoFTRCounts(LoFTRMatcher(device))
+    return LocalFeatureCounts(LocalFeatureMatcher(device, matcher, max_keypoints), min_cosine)
+
+
+class LocalFeatureCounts:
+    """Mutual nearest neighbours of local features, those of the views extracted once."""
+
+    def __init__(self, matcher: LocalFeatureMatcher, min_cosine: float) -> None:
+        self._matcher = matcher
+        self._min_cosine = min_cosine
+        self._gallery = Gallery([])
+
+    def add(self, gallery: ViewGallery, indices: Iterable[int]) -> None:
+        """See `MatchCounts`."""
+        views = [self._matcher.extract(gallery.image(index)[None])[0] for index in indices]
+        self._gallery = Gallery([*self._gallery.views, *views])
+
+    @torch.inference_mode()
+    def counts(self, image: Tensor) -> Tensor:  # image: (3, H, W)
+        """See `MatchCounts`."""
+        return self._gallery.mutual_counts(self._matcher.extract(image[None])[0], self._min_cosine)
+
+    def weights(self) -> dict[str, str]:
+        """See `MatchCounts`."""
+        return self._matcher.weights()
+
+    def save(self, folder: Path) -> None:
+        """Write the descriptors of the views."""
+        views = self._gallery.views
+        stored = {
+            "keypoints": torch.tensor([len(view) for view in views]),
+            "image_size": torch.tensor([view.image_size for view in views]),
+            "positions": torch.cat([view.positions for view in views]),
+            "descriptors": torch.cat([view.descriptors for view in views]),
+            "scores": torch.cat([view.scores for view in views]),
+        }
+        write_atomically(folder / _FILE, save(stored))
+
+    def load(self, folder: Path, gallery: ViewGallery) -> None:
+        """See `MatchCounts`; raises UserError when the file is damaged or of another gallery."""
+        try:
+            stored = load_file(folder / _FILE, device=str(gallery.cameras.K.device))
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"{folder / _FILE} cannot be read ({error}): fit anew with --overwrite") from error
+        counts = stored["keypoints"].tolist()
+        if len(counts) != len(gallery):
+            raise UserError(
+                f"{folder / _FILE} holds the features of {len(counts)} views, but the gallery has {len(gallery)}: "
+                "fit anew with --overwrite"
+            )
+        names = ("positions", "descriptors", "scores")
+        positions, descriptors, scores = (torch.split(stored[name], counts) for name in names)
+        sizes = [(width, height) for width, height in stored["image_size"].tolist()]
+        self._gallery = Gallery(list(map(Keypoints, positions, descriptors, scores, sizes)))
+
+
+class LoFTRCounts:
+    """LoFTR matches with every view: the setting of the paper, for a GPU."""
+
+    def __init__(self, matcher: LoFTRMatcher) -> None:
+        self._matcher = matcher
+        self._views: list[tuple[ViewGallery, int]] = []
+
+    def add(self, gallery: ViewGallery, indices: Iterable[int]) -> None:
+        """See `MatchCounts`."""
+        self._views += [(gallery, index) for index in indices]
+
+    def counts(self, image: Tensor) -> Tensor:  # image: (3, H, W)
+        """See `MatchCounts`."""
+        return torch.tensor([len(self._matcher.matches(image, view.image(index))[0]) for view, index in self._views])
+
+    def weights(self) -> dict[str, str]:
+        """See `MatchCounts`."""
+        return self._matcher.weights()
+
+    def save(self, folder: Path) -> None:
+        """Nothing is computed in advance, nothing is written."""
+
+    def load(self, folder: Path, gallery: ViewGallery) -> None:
+        """See `MatchCounts`."""
+        self.add(gallery, range(len(gallery)))
