@@ -187,6 +187,67 @@ def test_times_rank_the_lower_first_and_rates_follow_from_mean_times(tmp_path: P
     assert "peak_memory_device" not in mean
 
 
+def test_the_time_without_retrieval_and_every_fit_stage_stand_on_the_board(tmp_path: Path) -> None:
+    """What the papers count beside what a query costs; later links of the chain are refinement."""
+    times = {"coarse": 1.0, "refine": 3.0, "refine.2": 0.5, "render": 0.25, "detect": 0.25, "total": 5.0}
+    seconds = {
+        "fit.representation": 60.0,
+        "fit.pose": 3.0,
+        "fit.detector": 2.0,
+        "query": {name: {"mean": value, "median": value, "p95": value, "n": 30} for name, value in times.items()},
+    }
+    runs = [write_unit(tmp_path, task, metrics={"seconds": seconds}) for task in CLASSES]
+    board = _board(runs, "timing")
+    values = _rows(board)["mean", "alpha"].values
+    expected = {
+        "seconds_per_query": 5.0,
+        "seconds_without_coarse": 4.0,
+        "seconds_coarse": 1.0,
+        "seconds_refine": 3.5,
+        "seconds_render": 0.25,
+        "seconds_detect": 0.25,
+        "seconds_fit": 65.0,
+        "seconds_fit_representation": 60.0,
+        "seconds_fit_pose": 3.0,
+        "seconds_fit_detector": 2.0,
+    }
+    assert {name: values[name].value for name in expected} == pytest.approx(expected)
+    shown = {column.name for column in board.columns if not column.detail}
+    assert expected.keys() <= shown
+    assert any("papers leave out" in remark for remark in board.remarks)
+
+
+def test_deviations_and_overrides_stand_under_the_accuracy_board(tmp_path: Path) -> None:
+    """Once for each method and profile; a variant says what it changes."""
+    for task in CLASSES:
+        write_unit(tmp_path, task, "alpha", deviations=("64 px", "bundled matcher"))
+        write_unit(tmp_path, task, "alpha", profile="paper", deviations=("another optimiser",))
+        write_unit(
+            tmp_path, task, "no MPS", recipe="recipe-2", variant_of="alpha", deviations=("64 px", "bundled matcher")
+        )
+        write_unit(tmp_path, task, "beta")
+    boards = build_boards(find_runs([tmp_path]))
+    accuracy, *others = boards
+    assert {note.subject: note.sentences for note in accuracy.notes} == {
+        "alpha (profile lite)": ("64 px", "bundled matcher"),
+        "alpha (profile paper)": ("another optimiser",),
+        "no MPS (profile lite)": ("alpha with pose.1.mps=false",),
+    }
+    assert all(not board.notes for board in others)
+
+
+def test_a_run_without_a_readable_recipe_is_named(tmp_path: Path) -> None:
+    """No board without knowing what its rows are."""
+    run = write_unit(tmp_path, "01Duck")
+    for content in ("{", "a text", ""):
+        (run.path / "recipe.yaml").write_text(content)
+        with pytest.raises(UserError, match=r"recipe\.yaml .*--overwrite"):
+            build_boards(find_runs([tmp_path]))
+    (run.path / "recipe.yaml").unlink()
+    with pytest.raises(UserError, match=r"recipe\.yaml .*--overwrite"):
+        build_boards(find_runs([tmp_path]))
+
+
 def test_pose_board_shows_coarse_beside_final(tmp_path: Path) -> None:
     """Present where poses are known, with fractions in percent and errors in degrees."""
     pose = {"rotation_deg_median": 0.5, "success_1deg": 0.75, "coarse": {"rotation_deg_median": 6.0}}

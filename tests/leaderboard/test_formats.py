@@ -95,6 +95,37 @@ def test_latex_is_balanced_and_escaped(tmp_path: Path) -> None:
     assert text.isascii()
 
 
+def test_notes_stand_under_the_board_in_every_format_for_people(tmp_path: Path) -> None:
+    """Deviations as they are written in the recipe, escaped, and in JSON; CSV holds figures only."""
+    for task in CLASSES:
+        write_unit(tmp_path, task, deviations=(f"100% of *{HOSTILE}*", "the bundled matcher instead of LoFTR"))
+    boards = build_boards(find_runs([tmp_path]))
+    markdown = render_markdown(boards)
+    assert "- the bundled matcher instead of LoFTR" in markdown.splitlines()
+    assert "<b>" not in markdown
+    assert markdown.index("alpha (profile lite):") < markdown.index("## Time on bricks")
+    latex = render_latex(boards)
+    assert "alpha (profile lite): 100\\% of *" in latex and "; the bundled matcher instead of LoFTR" in latex
+    (note,) = json.loads(render_json(boards))["boards"][0]["notes"]
+    assert note["subject"] == "alpha (profile lite)"
+    assert note["sentences"] == [f"100% of *{HOSTILE}*", "the bundled matcher instead of LoFTR"]
+    assert "LoFTR" not in render_csv(boards)
+    stream = io.StringIO()
+    print_boards(find_runs([tmp_path]), Console(file=stream, width=200))
+    assert f"100% of *{HOSTILE}*" in stream.getvalue()
+    assert "  the bundled matcher instead of LoFTR" in stream.getvalue()
+
+
+def test_a_long_label_leaves_room_for_the_figures(tmp_path: Path) -> None:
+    """A label of a hundred characters is folded, not cut."""
+    label = "alpha[" + "pose.1.learning_rate=0.0123," * 3 + "x=1]"
+    folders = [write_unit(tmp_path, task, label) for task in CLASSES]
+    stream = io.StringIO()
+    print_boards(folders, Console(file=stream, width=80))
+    assert all(len(line) <= 80 for line in stream.getvalue().splitlines())
+    assert stream.getvalue().count("90.00") == 4
+
+
 def test_csv_has_one_header_and_full_precision(tmp_path: Path) -> None:
     """A line per figure; missing rows are lines without a metric."""
     rows = list(csv.DictReader(io.StringIO(render_csv(_boards(tmp_path)))))

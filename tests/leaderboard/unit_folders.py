@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from padbench.atomic import write_json_atomically
 from padbench.store import RunFolder, Unit
 
@@ -32,11 +34,19 @@ def write_unit(
     refine: float = 3.0,
     metrics: dict[str, Any] | None = None,
     evaluated: bool = True,
+    deviations: tuple[str, ...] = (),
+    variant_of: str | None = None,
 ) -> RunFolder:
-    """Write unit.json and metrics.json; `metrics` replaces or adds entries of metrics.json."""
+    """Write recipe.yaml, unit.json and metrics.json; `metrics` replaces or adds entries of metrics.json.
+
+    variant_of: the method of which `method` is the label of a variant, made by the override "pose.1.mps=false".
+    """
     unit = Unit(dataset, method, profile, task, seed)
     folder = unit.folder(out)
     folder.mkdir(parents=True)
+    variant = {"label": method, "set": ["pose.1.mps=false"]} if variant_of else None
+    content = {"method": variant_of or method, "variant": variant, "profile": profile, "deviations": list(deviations)}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(content))
     write_json_atomically(
         folder / "unit.json",
         {
@@ -46,16 +56,30 @@ def write_unit(
             "protocol": protocol,
             "limit": 5 if partial else None,
             "queries": 30,
-            "dataset": {"name": dataset, "root": "x", "image_size": 256, "classes": list(classes), "hash": ""},
+            "dataset": {
+                "name": dataset,
+                "root": str(out.resolve() / "data"),
+                "image_size": 256,
+                "classes": list(classes),
+                "hash": "",
+            },
             "hashes": {"recipe": recipe, "data": data or f"data of {task}", "code": "code-1"},
             "hardware": hardware or HARDWARE,
-            "seconds": {},
+            "plugins": {"padbench_alpha": "alpha 1.0"},
+            "libraries": {"python": "3.12.0", "torch": "2.9.0"},
+            "weights": {"alpha.pth": "5af3"},
+            "fit_seconds": {f"{task}/representation": 60.0, "detector": 2.0},
+            "seconds": {"fit.representation": 60.0, "fit.detector": 2.0},
+            "warmup_queries": 1,
+            "sessions": 1,
+            "started": "2026-01-01T00:00:00+00:00",
+            "ended": "2026-01-01T00:10:00+00:00",
             "peak_memory_bytes": {"host": 2**30, "device": None},
             "error": "ValueError: broken" if status == "failed" else None,
         },
     )
     stages = {"coarse": coarse, "refine": refine, "total": coarse + refine}
-    content = {
+    measured = {
         "schema": 1,
         "dataset": dataset,
         "task": task,
@@ -74,5 +98,5 @@ def write_unit(
         },
     }
     if evaluated:
-        write_json_atomically(folder / "metrics.json", content | (metrics or {}))
+        write_json_atomically(folder / "metrics.json", measured | (metrics or {}))
     return RunFolder(folder)
