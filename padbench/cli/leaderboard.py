@@ -34,7 +34,8 @@ _DEFAULT = Path("runs")
 def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str | None, folder: Path | None) -> None:
     """Print accuracy, pose and timing boards of all runs below the folders RUNS (default: runs).
 
-    Only rows of one section are ranked: same data, profile, protocol and classes, and same machine for times.
+    Only rows of one section are ranked: same data, profile and classes; same protocol for accuracy, same machine for
+    times.
 
     \b
     Example: padbench leaderboard runs --format md --published

@@ -46,7 +46,7 @@ def print_boards(runs: Sequence[RunFolder], console: Console, published: bool = 
 
 
 def _boards_of(dataset: str, results: Sequence[Result], remarks: Sequence[str], published: bool) -> list[Board]:
-    groups = rankable_groups(results, by_hardware=False)
+    groups = rankable_groups(results, by_protocol=True)
     printed: list[Section] = []
     if published:
         classes = groups[0].classes if groups else ()
@@ -66,7 +66,8 @@ def _boards_of(dataset: str, results: Sequence[Result], remarks: Sequence[str], 
             notes(groups),
         )
     ]
-    pose = _sections(groups, POSE)
+    # Neither poses nor times depend on how a map is scored.
+    pose = _sections(rankable_groups(results), POSE)
     if any(row.values for part in pose for row in part.rows):
         remark = (
             "rotation: angle between true and estimated orientation; centre: distance of the camera centres in scene "
@@ -91,9 +92,12 @@ def _sections(groups: Sequence[Group], measure: Measure) -> tuple[Section, ...]:
     sections = []
     for group in groups:
         unit, info = group.first.run.unit, group.first.run.info
-        facts = {"profile": unit.profile, "protocol": info["protocol"]}
-        title = f"profile {unit.profile}, protocol {info['protocol']}"
-        if measure is TIMING:
+        facts = {"profile": unit.profile}
+        title = f"profile {unit.profile}"
+        if measure is ACCURACY:
+            facts["protocol"] = info["protocol"]
+            title = f"{title}, protocol {info['protocol']}"
+        elif measure is TIMING:
             facts["hardware"] = machine(group.first)
             title = f"{facts['hardware']}; {title}"
         sections.append((title, facts, group))

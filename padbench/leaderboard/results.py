@@ -50,7 +50,7 @@ class Competitor:
 
 @dataclass(frozen=True)
 class Group:
-    """Competitors that may be ranked: same data, profile, protocol and set of classes, and same machine for times."""
+    """Competitors that may be ranked: same data, profile and set of classes; see `rankable_groups` for the rest."""
 
     classes: tuple[str, ...]
     competitors: tuple[Competitor, ...]
@@ -83,13 +83,17 @@ def collect(runs: Iterable[RunFolder]) -> tuple[list[Result], list[str]]:
     return results, remarks
 
 
-def rankable_groups(results: Sequence[Result], by_hardware: bool) -> list[Group]:
-    """Sort results into competitors and these into groups whose rows may be ranked against each other."""
+def rankable_groups(results: Sequence[Result], by_protocol: bool = False, by_hardware: bool = False) -> list[Group]:
+    """Sort results into competitors and these into groups whose rows may be ranked against each other.
+
+    by_protocol: the figures depend on how maps are scored. by_hardware: they depend on the machine.
+    """
 
     def shared(result: Result) -> tuple[Any, ...]:
         info = result.run.info
+        protocol = info["protocol"] if by_protocol else ""
         machine = result.hardware if by_hardware else ""
-        return result.run.unit.profile, info["protocol"], tuple(info["dataset"]["classes"]), machine
+        return result.run.unit.profile, protocol, tuple(info["dataset"]["classes"]), machine
 
     groups = []
     for key, members in _grouped(results, shared):

@@ -83,11 +83,11 @@ def test_partial_runs_are_shown_but_never_ranked_nor_averaged(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "difference",
-    [{"profile": "paper"}, {"protocol": "pad"}, {"data": "other data"}, {"classes": (*CLASSES, "04Bird")}],
+    [{"profile": "paper"}, {"data": "other data"}, {"classes": (*CLASSES, "04Bird")}],
     ids=lambda difference: next(iter(difference)),
 )
 def test_what_is_not_comparable_stands_in_sections_of_its_own(tmp_path: Path, difference: dict[str, str]) -> None:
-    """Other profile, protocol, data or set of classes: no common section, headings that differ, no ranking."""
+    """Other profile, data or set of classes: no common section, headings that differ, no ranking."""
     runs = [write_unit(tmp_path, task, "alpha") for task in CLASSES]
     runs += [write_unit(tmp_path, task, "beta", **difference) for task in CLASSES]  # type: ignore[arg-type]
     for kind in ("accuracy", "timing"):
@@ -95,6 +95,19 @@ def test_what_is_not_comparable_stands_in_sections_of_its_own(tmp_path: Path, di
         assert len(board.sections) == 2
         assert len({section.title for section in board.sections}) == 2
         assert _placed(board) == []
+
+
+def test_protocols_separate_accuracy_but_neither_poses_nor_times(tmp_path: Path) -> None:
+    """How a map is scored says nothing about the pose and its time."""
+    metrics = {"pose": {"rotation_deg_median": 0.5}}
+    for method, protocol, refine in (("alpha", "native", 2.0), ("beta", "pad", 3.0)):
+        for task in CLASSES:
+            write_unit(tmp_path, task, method, protocol=protocol, refine=refine, metrics=metrics)
+    boards = {board.kind: board for board in build_boards(find_runs([tmp_path]))}
+    assert {section.facts["protocol"] for section in boards["accuracy"].sections} == {"native", "pad"}
+    assert _placed(boards["accuracy"]) == []
+    assert _rows(boards["pose"])["mean", "beta"].values["rotation_deg_median"].place == 1
+    assert _rows(boards["timing"])["mean", "beta"].values["seconds_per_query"].place == 2
 
 
 @pytest.mark.parametrize("change", [{"device": "cuda", "device_name": "GPU"}, {"threads": 1}, {"memory_bytes": 9}])
