@@ -11,14 +11,11 @@ from torch import Tensor
 from padbench.errors import UserError
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Cameras, Scene
-from padbench_gaussians.camera_rig import camera_centres, focus
+from padbench_gaussians.camera_rig import focus
 from padbench_gaussians.photometric_loss import photometric_loss
 from padbench_gaussians.rasterization import rasterize
 from padbench_gaussians.representation import GaussianSplatting
-from padbench_splatpose.screw_axis import screw_motion
-
-# The step sizes of the paper are in units of MAD's scenes, whose cameras stand 3 to 4 units from the object.
-_CAMERA_DISTANCE = 3.5
+from padbench_splatpose.screw_axis import screw_motion, translation_unit
 
 
 class MovingSplats:
@@ -27,7 +24,7 @@ class MovingSplats:
     The paper moves every Gaussian by T = e^([S] theta) and leaves the camera W at the coarse pose. Colours do not
     depend on the direction, so the image is that of the unmoved Gaussians seen by the camera W T, which is how it is
     rendered here. The scene turns about the point that the training cameras look at (the origin of MAD's scenes), and
-    translations are in units of which the cameras stand 3.5 away from it: neither place nor scale of the world matter.
+    translations are in `translation_unit`s: neither place nor scale of the world matter.
 
     steps: k of the paper. ssim_weight: lambda of Eq. 7. first_learning_rate, learning_rate, decay: the first step uses
     the rate of the paper's text, step k after it learning_rate * decay^(k / 100), as the reference code does.
@@ -72,7 +69,7 @@ class MovingSplats:
             )
         cameras = Cameras.stack([view.camera for view in scene.views], self._device)
         self._centre = focus(cameras)
-        self._unit = float((camera_centres(cameras) - self._centre).norm(dim=1).mean()) / _CAMERA_DISTANCE or 1.0
+        self._unit = translation_unit(cameras, self._centre)
         gaussians = representation.gaussians
         # The world moves so that its origin is the point to turn about.
         means = (gaussians.means.double() - self._centre).float()

@@ -5,6 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from padbench.scene import Cameras
+from padbench_gaussians.camera_rig import camera_centres
+
+# MAD's cameras stand 3 to 4 units from the object.
+_CAMERA_DISTANCE = 3.5
+
 
 def screw_motion(
     omega: Tensor,  # (B, 3)
@@ -23,3 +29,11 @@ def screw_motion(
     twist = torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
     motion: Tensor = torch.linalg.matrix_exp(twist * theta[:, None, None])
     return motion
+
+
+def translation_unit(cameras: Cameras, centre: Tensor) -> float:  # (3,) world
+    """Scene units that stand for one unit of MAD, for which the published step sizes are made.
+
+    The mean distance of the cameras from `centre` counts as 3.5, so that the scale of the world does not matter.
+    """
+    return float((camera_centres(cameras) - centre).norm(dim=1).mean()) / _CAMERA_DISTANCE or 1.0
