@@ -27,6 +27,8 @@ from nerfstudio.model_components.ray_samplers import (
 from nerfstudio.model_components.renderers import AccumulationRenderer, DepthRenderer, RGBRenderer
 from torch import Tensor, nn
 
+from padbench_nerf.hash_encoding import compile_hash_encodings
+
 
 @dataclass(frozen=True)
 class RenderedRays:
@@ -149,6 +151,7 @@ class HashGridNeRF(nn.Module):
             spatial_distortion=contraction,
             implementation="torch",
         )
+        compile_hash_encodings(self)
         self.uniform = _first_sampler(samples, fitted_background)
         self.pdf = PDFSampler(fine_samples, include_original=False)
         self.renderer = _Renderer(fitted_background)
