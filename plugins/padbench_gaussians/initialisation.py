@@ -1,4 +1,4 @@
-"""Random initial Gaussians inside the volume that the cameras see, for scenes that come without a point cloud."""
+"""Random initial Gaussians where the cameras look and behind it, for scenes that come without a point cloud."""
 
 from __future__ import annotations
 
@@ -12,15 +12,27 @@ from padbench_gaussians.camera_rig import camera_centres, focus
 from padbench_gaussians.gaussians import Gaussians
 
 _INITIAL_OPACITY = 0.1
+_SHARE_BEHIND = 0.25
+_FARTHEST = 10.0
+_SAME_COLOUR = 0.01
 
 
-def initial_gaussians(cameras: Cameras, count: int, generator: torch.Generator) -> Gaussians:
-    """Grey, round, faint Gaussians at `random_points`, each as large as its distance to its nearest neighbours.
+def initial_gaussians(
+    cameras: Cameras,
+    images: Tensor,  # (V, 3, H, W)
+    background: Tensor,  # (3,)
+    count: int,
+    generator: torch.Generator,
+) -> Gaussians:
+    """Grey, round, faint Gaussians, each as large as its distance to its nearest neighbours.
 
-    The scale is the root mean squared distance to the 3 nearest points (Kerbl et al. 2023, section 5.1), the opacity
-    0.1. Returned on the CPU, float32; `generator` is a CPU generator.
+    They lie at `random_points`, but a quarter of them at `points_behind` where the images are covered to their edges:
+    without these a room behind the object is painted onto the air before the cameras. The scale is the root mean
+    squared distance to the 3 nearest points (Kerbl et al. 2023, section 5.1), the opacity 0.1. background: colour of
+    images where nothing is. Returned on the CPU, float32; `generator` is a CPU generator.
     """
-    points = random_points(cameras, count, generator)
+    behind = int(_SHARE_BEHIND * covered_edges(images, background) * count)
+    points = torch.cat([random_points(cameras, count - behind, generator), points_behind(cameras, behind, generator)])
     neighbours = min(3, count - 1)
     distances = np.ones((count, 1))
     if neighbours:
@@ -33,6 +45,13 @@ def initial_gaussians(cameras: Cameras, count: int, generator: torch.Generator) 
         opacity_logits=torch.full((count,), _INITIAL_OPACITY).logit(),
         features_dc=torch.zeros(count, 3),
     )
+
+
+def covered_edges(images: Tensor, background: Tensor) -> float:  # (V, 3, H, W), (3,)
+    """The share of the images' outermost pixels that show something else than the background's colour."""
+    rows, columns = images[:, :, [0, -1], :], images[:, :, :, [0, -1]].mT
+    edges = torch.cat([rows.flatten(2), columns.flatten(2)], dim=2)
+    return float(((edges - background[:, None]).abs() > _SAME_COLOUR).any(dim=1).double().mean())
 
 
 def random_points(cameras: Cameras, count: int, generator: torch.Generator) -> Tensor:
@@ -56,6 +75,26 @@ def random_points(cameras: Cameras, count: int, generator: torch.Generator) -> T
             needed = max(1, (int(seen.max()) + 1) // 2)
         accepted.append(points[seen >= needed])
     return torch.cat(accepted)[:count]
+
+
+def points_behind(cameras: Cameras, count: int, generator: torch.Generator) -> Tensor:
+    """Points that the cameras see at the distance of `focus` and behind it, (count, 3) float64, on the CPU.
+
+    Each lies in a random pixel of a random camera, at a depth whose inverse is uniform between those of 1 and 10 times
+    the cameras' mean distance from `focus`: every image's background is covered, the nearer the denser.
+    """
+    K, motion = cameras.K.cpu().double(), cameras.world_to_camera.cpu().double()
+    cameras = Cameras(K, motion, cameras.width, cameras.height)
+    centres = camera_centres(cameras)
+    distance = float((centres - focus(cameras)).norm(dim=1).mean()) or 1.0
+    camera = torch.randint(len(cameras), (count,), generator=generator)
+    drawn = torch.rand(count, 3, generator=generator, dtype=torch.float64)
+    pixels = drawn[:, :2] * torch.tensor([cameras.width, cameras.height], dtype=torch.float64)
+    homogeneous = torch.cat([pixels, torch.ones(count, 1, dtype=torch.float64)], dim=1)
+    rays = torch.linalg.solve(K[camera], homogeneous[:, :, None])
+    depth = distance / (1 - (1 - 1 / _FARTHEST) * drawn[:, 2:])
+    directions: Tensor = (motion[camera, :3, :3].mT @ rays).squeeze(-1)
+    return centres[camera] + depth * directions
 
 
 def _radius(cameras: Cameras, centre: Tensor) -> float:

@@ -111,7 +111,7 @@ class GaussianSplatting:
         generator = torch.Generator().manual_seed(self._runtime.seed)
         extent = float((camera_centres(cameras) - focus(cameras)).norm(dim=1).mean()) or 1.0
         self._gaussians = train(
-            initial_gaussians(cameras, self._count, generator).to(self._runtime.device),
+            initial_gaussians(cameras, images, self._background.cpu(), self._count, generator).to(self._runtime.device),
             images.to(self._runtime.device),
             cameras,
             background=self._background,

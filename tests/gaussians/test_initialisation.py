@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.stats import kstest, uniform
 
 from padbench.scene import Camera, Cameras, Matrix
 from padbench_gaussians.camera_rig import focus
-from padbench_gaussians.initialisation import initial_gaussians, random_points
+from padbench_gaussians.initialisation import (
+    covered_edges,
+    initial_gaussians,
+    points_behind,
+    random_points,
+)
 
 
 def look_at(position: Matrix, target: Matrix, width: int = 64, height: int = 48, focal: float = 80.0) -> Camera:
@@ -82,15 +88,72 @@ def test_cameras_that_only_turn_get_points() -> None:
     assert (seen_by(rig, points) > 0).all()
 
 
-def test_gaussians_are_as_large_as_their_spacing() -> None:
+def test_points_behind_fill_every_image_from_the_object_to_ten_times_as_far() -> None:
+    middle = np.array([40.0, -7.0, 3.0])
+    rig = [look_at(middle + 5.0 * d, middle) for d in np.eye(3)]
+    points = points_behind(Cameras.stack(rig), 3000, generator()).numpy()
+    assert points.shape == (3000, 3)
+    claimed = np.zeros(3000, bool)
+    for camera in rig:
+        x, y, z = camera.K @ (camera.world_to_camera[:3, :3] @ points.T + camera.world_to_camera[:3, 3:])
+        seen = (z > 0) & (x > 0) & (x < 64 * z) & (y > 0) & (y < 48 * z)
+        claimed |= seen & (z > 5 * (1 - 1e-6)) & (z < 50 * (1 + 1e-6))
+        counts, _, _ = np.histogram2d(x[seen] / z[seen], y[seen] / z[seen], bins=4, range=[[0, 64], [0, 48]])
+        assert counts.min() > 20
+    assert claimed.all()
+
+
+def test_points_behind_of_cameras_that_only_turn_are_in_front_of_them() -> None:
+    rig = [look_at(np.zeros(3), np.array([np.cos(a), np.sin(a), 0.0])) for a in (0.0, 0.3, 0.6)]
+    points = points_behind(Cameras.stack(rig), 100, generator()).numpy()
+    assert (seen_by(rig, points) > 0).all()
+
+
+def test_points_behind_are_uniform_in_the_image_and_in_inverse_depth() -> None:
+    camera = look_at(np.array([3.0, 2.0, 1.0]), np.array([9.0, 4.0, 0.0]))
+    points = points_behind(Cameras.stack([camera]), 2000, generator()).numpy()
+    x, y, z = camera.K @ (camera.world_to_camera[:3, :3] @ points.T + camera.world_to_camera[:3, 3:])
+    # A camera alone has its focus at distance 1.
+    for values, low, high in ((x / z, 0, 64), (y / z, 0, 48), (1 / z, 0.1, 1)):
+        assert kstest(values, uniform(low, high - low).cdf).pvalue > 0.01
+
+
+@pytest.mark.parametrize("edge", [0.0, 1.0])
+def test_gaussians_are_as_large_as_their_spacing(edge: float) -> None:
     rig = Cameras.stack(on_a_sphere(np.zeros(3), 5.0))
-    gaussians = initial_gaussians(rig, 300, generator())
-    apart = torch.cdist(gaussians.means, gaussians.means).sort(dim=1).values[:, 1:4]
-    torch.testing.assert_close(gaussians.scales, apart.square().mean(1).sqrt()[:, None].expand(-1, 3))
+    gaussians = initial_gaussians(rig, torch.full((2, 3, 9, 9), edge), torch.ones(3), 300, generator())
+    assert len(gaussians.means) == 300
+    means = gaussians.means.double()
+    apart = (means[:, None] - means).norm(dim=2).sort(dim=1).values[:, 1:4]
+    torch.testing.assert_close(gaussians.scales, apart.square().mean(1).sqrt().float()[:, None].expand(-1, 3))
     assert torch.allclose(gaussians.opacities, torch.tensor(0.1))
     assert torch.allclose(gaussians.colors, torch.tensor(0.5))
 
 
+def test_edges_count_as_covered_where_they_differ_from_the_background() -> None:
+    images = torch.ones(2, 3, 4, 6)
+    images[:, :, 1:3, 1:5] = 0.3  # an object that does not reach the edges
+    assert covered_edges(images, torch.ones(3)) == 0
+    assert covered_edges(images, torch.tensor([1.0, 1.0, 0.0])) == 1
+    images[0, 2, 3, 2] = 0.5  # one of 20 pixels of one of two images; the corners count twice
+    assert covered_edges(images, torch.ones(3)) == pytest.approx(1 / 40)
+
+
+def test_only_images_that_are_covered_to_their_edges_get_gaussians_behind() -> None:
+    rig = Cameras.stack(on_a_sphere(np.zeros(3), 5.0))
+
+    def means(image: float) -> torch.Tensor:
+        images = torch.full((2, 3, 9, 9), image)
+        return initial_gaussians(rig, images, torch.ones(3), 400, generator()).means
+
+    object_only, room = means(1.0), means(0.4)
+    assert torch.equal(object_only, random_points(rig, 400, generator()).float())
+    farthest = object_only.norm(dim=1).max()
+    assert 50 < (room.norm(dim=1) > farthest).sum() <= 100
+    assert (room.norm(dim=1) > 20).any()
+
+
 def test_same_seed_gives_the_same_points() -> None:
     rig = Cameras.stack(on_a_sphere(np.zeros(3), 5.0))
-    assert torch.equal(random_points(rig, 100, generator()), random_points(rig, 100, generator()))
+    for points in (random_points, points_behind):
+        assert torch.equal(points(rig, 100, generator()), points(rig, 100, generator()))
