@@ -26,6 +26,11 @@ def read_transforms(
     that images may lack one (they are left out) and `file_path` may name a folder of the machine where that was done
     (the file name counts). What is wrong is added to `faults`.
     """
+    if colmap and not path.exists():
+        faults.append(
+            f"{path} is missing: {RESTORE} or estimate the poses of train/good with COLMAP and export them there"
+        )
+        return None, []
     try:
         content = read_json_object(path)
     except UserError as error:
