@@ -117,7 +117,7 @@ def test_a_release_without_poses_says_how_to_get_them(rad_class: Path) -> None:
     (rad_class / "transforms.json").unlink()
     (fault,) = RadDataset(rad_class.parent).check()
     assert fault.startswith(f"{rad_class / 'transforms.json'} is missing")
-    assert "estimating the poses of train/good with COLMAP" in fault
+    assert "estimate the poses of train/good with COLMAP" in fault
 
 
 def test_a_release_without_masks_has_no_pixel_ground_truth(rad_class: Path, write_rad_class: WriteClass) -> None:
