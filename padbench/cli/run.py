@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 from collections.abc import Sequence
@@ -186,8 +187,10 @@ def _run(
     start = time.perf_counter()
     try:
         run = run_unit(unit, method, reader, plugins, settings)
-        metrics = evaluate(run)
-        write_pictures(run)
+        metrics = _stored_metrics(run)
+        if metrics is None:
+            write_pictures(run)
+            metrics = evaluate(run)
     except KeyboardInterrupt:
         console.print(f"{unit}: stopped; the same command resumes it")
         raise
@@ -207,6 +210,20 @@ def _run(
         click.echo(f"{unit}: {failed} of {metrics['queries']} queries failed, see {run.path / 'errors.log'}", err=True)
         return run, 1
     return run, 0
+
+
+def _stored_metrics(run: RunFolder) -> dict[str, Any] | None:
+    """The metrics of a unit that was drawn and evaluated after its last prediction; None where that is to be done."""
+    from padbench.metrics.unit import SCHEMA
+
+    file = run.path / "metrics.json"
+    try:
+        if file.stat().st_mtime_ns < (run.path / "unit.json").stat().st_mtime_ns:
+            return None
+        metrics: dict[str, Any] = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return metrics if metrics.get("schema") == SCHEMA else None
 
 
 def _machine(device: str, threads: int | None) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -10,7 +11,8 @@ import yaml
 from harness.toy import RECIPE, toy_plugins
 from padbench.errors import UserError
 from padbench.methods import Method, describe_difference, resolve_method
-from padbench.plugins import load_plugins
+from padbench.plugins import Origin, Plugins, load_plugins
+from padbench.recipes import alias_clashes
 
 
 def resolve(folder: Path, *overrides: str, recipe: str = RECIPE) -> Method:
@@ -120,6 +122,56 @@ def test_unknown_methods_and_profiles_offer_the_known(tmp_path: Path) -> None:
         resolve_method(plugins, "toi", "lite")
     with pytest.raises(UserError, match=r"no profile 'paper'.*lite"):
         resolve_method(plugins, "toy", "paper")
+
+
+def two_methods(folder: Path, first: str, second: str) -> Plugins:
+    """The toy with the aliases `first`, and another method of another package with the aliases `second`."""
+    plugins = toy_plugins(folder, RECIPE.replace("summary:", f"aliases: [{first}]\nsummary:"))
+    other = folder / "other.yaml"
+    other.write_text(RECIPE.replace("summary:", f"aliases: [{second}]\nsummary:"))
+    module = ModuleType("other_plugin")
+    module.padbench_register = lambda registry: registry.method("other", other)  # type: ignore[attr-defined]
+    module.padbench_api_version = 1  # type: ignore[attr-defined]
+    plugins.add(module, Origin("others", "2.0", "other_plugin"))
+    assert not plugins.broken
+    return plugins
+
+
+def test_an_alias_stands_for_its_method(tmp_path: Path) -> None:
+    plugins = two_methods(tmp_path, "nerf-toy, old-toy", "")
+    by_alias = resolve_method(plugins, "old-toy", "lite")
+    assert by_alias.name == by_alias.label == "toy"
+    assert by_alias.hash() == resolve_method(plugins, "toy", "lite").hash()
+    assert alias_clashes(plugins) == []
+    with pytest.raises(UserError, match="unknown method 'ner-toy': did you mean 'nerf-toy'"):
+        resolve_method(plugins, "ner-toy", "lite")
+
+
+def test_an_alias_of_two_methods_is_an_error_that_names_both(tmp_path: Path) -> None:
+    plugins = two_methods(tmp_path, "shared", "shared")
+    with pytest.raises(UserError) as caught:
+        resolve_method(plugins, "shared", "lite")
+    for part in ("'shared'", "'toy' of toy_plugin (toys 1.0)", "'other' of other_plugin (others 2.0)"):
+        assert part in str(caught.value)
+    assert alias_clashes(plugins) == [str(caught.value)]
+    assert resolve_method(plugins, "other", "lite").name == "other"
+
+
+def test_a_method_comes_before_another_methods_alias(tmp_path: Path) -> None:
+    plugins = two_methods(tmp_path, "other", "")
+    assert resolve_method(plugins, "other", "lite").name == "other"
+    (sentence,) = alias_clashes(plugins)
+    assert "'other' is an alias of 'toy'" in sentence and "other_plugin" in sentence
+
+
+def test_a_recipe_that_cannot_be_read_has_no_alias(tmp_path: Path) -> None:
+    plugins = two_methods(tmp_path, "old-toy", "")
+    (tmp_path / "other.yaml").write_text("{")
+    assert resolve_method(plugins, "old-toy", "lite").name == "toy"
+
+
+def test_the_built_in_aliases_are_distinct() -> None:
+    assert alias_clashes(load_plugins()) == []
 
 
 def test_differences_are_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
@@ -123,6 +124,7 @@ def test_a_stopped_suite_resumes_and_leaves_finished_units_alone(padbench: Comma
     assert stopped.code == 130
     assert "bright toy (lite) on toys/A, seed 0: stopped" in stopped.output
     first = done(tmp_path / "runs")
+    evaluated = {path: (run.path / "metrics.json").stat().st_mtime_ns for path, run in first.items()}
     assert set(first) == {f"toys/toy/lite/{task}/seed0" for task in ("A", "B")}
     Events.reset()
     assert padbench(*command).code == 0
@@ -134,6 +136,30 @@ def test_a_stopped_suite_resumes_and_leaves_finished_units_alone(padbench: Comma
         assert predictions(run) == predictions(whole[path])
         if path in first:
             assert run.info == first[path].info
+            assert (run.path / "metrics.json").stat().st_mtime_ns == evaluated[path], "evaluated a second time"
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"schema": 0}'])
+def test_a_finished_unit_without_valid_metrics_is_evaluated(
+    padbench: Command, tmp_path: Path, content: str | None
+) -> None:
+    command = ("run", "--method", "toy", "--dataset", "toys", "--classes", "A", "--threads", "1")
+    assert padbench(*command).code == 0
+    metrics = tmp_path / "runs" / "toys" / "toy" / "lite" / "A" / "seed0" / "metrics.json"
+    before = metrics.read_text()
+    metrics.unlink()
+    if content is not None:
+        metrics.write_text(content)
+    assert padbench(*command).code == 0
+    assert metrics.read_text() == before
+
+
+def test_queries_that_are_added_are_evaluated(padbench: Command, tmp_path: Path) -> None:
+    command = ("run", "--method", "toy", "--dataset", "toys", "--classes", "A", "--threads", "1")
+    assert padbench(*command, "--limit", "2").code == 0
+    assert padbench(*command).code == 0
+    metrics = tmp_path / "runs" / "toys" / "toy" / "lite" / "A" / "seed0" / "metrics.json"
+    assert json.loads(metrics.read_text())["queries"] == 6
 
 
 def test_all_units_run_although_one_fails(padbench: Command, tmp_path: Path) -> None:
