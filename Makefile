@@ -9,11 +9,12 @@ STAMP := $(VENV)/.installed
 setup: $(STAMP)
 	@echo "padbench is installed in $(VENV); try: $(BIN)/padbench --help"
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml requirements-nerf.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else f"padbench needs Python 3.10 to 3.13, this is {v[0]}.{v[1]}: make PYTHON=python3.12 setup")'
 	@echo "Creating $(VENV) and installing padbench with its dependencies (several GB, minutes) ..."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-nerf.txt
 	@touch $(STAMP)
 
 demo: setup
