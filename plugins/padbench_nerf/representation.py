@@ -55,7 +55,7 @@ class NeuralRadianceField:
         log2_table_size: int = 15,
         radius: float = 1.0,
         background: Literal["white", "fitted"] = "white",
-        iterations: int = 1500,
+        iterations: int = 3000,
         rays: int = 1024,
         foreground_share: float = 0.5,
         learning_rate: float = 1e-2,

@@ -62,7 +62,7 @@ class InverseNeRF:
         decay: float = 0.8,
         beta1: float = 0.9,
         beta2: float = 0.999,
-        rays: int = 256,
+        rays: int = 512,
         kernel_size: int = 5,
         dilations: int = 3,
         features: str = "xfeat",
