@@ -17,21 +17,15 @@ _FARTHEST = 10.0
 _SAME_COLOUR = 0.01
 
 
-def initial_gaussians(
-    cameras: Cameras,
-    images: Tensor,  # (V, 3, H, W)
-    background: Tensor,  # (3,)
-    count: int,
-    generator: torch.Generator,
-) -> Gaussians:
+def initial_gaussians(cameras: Cameras, count: int, covered: float, generator: torch.Generator) -> Gaussians:
     """Grey, round, faint Gaussians, each as large as its distance to its nearest neighbours.
 
     They lie at `random_points`, but a quarter of them at `points_behind` where the images are covered to their edges:
     without these a room behind the object is painted onto the air before the cameras. The scale is the root mean
-    squared distance to the 3 nearest points (Kerbl et al. 2023, section 5.1), the opacity 0.1. background: colour of
-    images where nothing is. Returned on the CPU, float32; `generator` is a CPU generator.
+    squared distance to the 3 nearest points (Kerbl et al. 2023, section 5.1), the opacity 0.1. covered: what
+    `covered_edges` says. Returned on the CPU, float32; `generator` is a CPU generator.
     """
-    behind = int(_SHARE_BEHIND * covered_edges(images, background) * count)
+    behind = int(_SHARE_BEHIND * covered * count)
     points = torch.cat([random_points(cameras, count - behind, generator), points_behind(cameras, behind, generator)])
     neighbours = min(3, count - 1)
     distances = np.ones((count, 1))

@@ -13,12 +13,13 @@ from padbench.interfaces import Rendering, Runtime
 from padbench.scene import Cameras, Scene
 from padbench_gaussians.camera_rig import camera_centres, focus
 from padbench_gaussians.gaussians import Gaussians
-from padbench_gaussians.initialisation import initial_gaussians
+from padbench_gaussians.initialisation import covered_edges, initial_gaussians
 from padbench_gaussians.ply import read_ply, write_ply
 from padbench_gaussians.rasterization import rasterize
 from padbench_gaussians.training import LearningRates, Schedule, train
 
 _FILE = "point_cloud.ply"
+_COVERED = 0.5  # an object alone leaves the edges free (0 on bricks), a room covers them (1)
 _BACKGROUNDS = {"white": 1.0, "black": 0.0}
 
 
@@ -27,7 +28,8 @@ class GaussianSplatting:
 
     Spherical harmonics are of degree 0, as all methods of the papers use them. Implements `interfaces.Representation`.
 
-    gaussians, iterations: how many. background: colour behind the scene in training and in every rendering.
+    gaussians, iterations: how many. background: colour behind the scene in every rendering, and in training unless the
+    images are covered to their edges (see `train`).
     ssim_weight: weight of D-SSIM against L1. *_lr: Adam's step sizes; that of the means is in units of the mean
     distance of the cameras from the point they look at, and decays exponentially to means_lr_final. opacity_penalty,
     scale_penalty: weights of the mean opacity and of the mean scale (in the same units) in the loss. relocate_every:
@@ -110,11 +112,12 @@ class GaussianSplatting:
         images = torch.stack([view.image() for view in progress.track(scene.views, "reading views")])
         generator = torch.Generator().manual_seed(self._runtime.seed)
         extent = float((camera_centres(cameras) - focus(cameras)).norm(dim=1).mean()) or 1.0
+        covered = covered_edges(images, self._background.cpu())
         self._gaussians = train(
-            initial_gaussians(cameras, images, self._background.cpu(), self._count, generator).to(self._runtime.device),
+            initial_gaussians(cameras, self._count, covered, generator).to(self._runtime.device),
             images.to(self._runtime.device),
             cameras,
-            background=self._background,
+            background=None if covered > _COVERED else self._background,
             extent=extent,
             learning_rates=self._learning_rates,
             schedule=self._schedule,

@@ -50,7 +50,7 @@ def train(
     images: Tensor,  # (V, 3, H, W)
     cameras: Cameras,
     *,
-    background: Tensor,  # (3,)
+    background: Tensor | None,  # (3,)
     extent: float,
     learning_rates: LearningRates,
     schedule: Schedule,
@@ -59,8 +59,10 @@ def train(
 ) -> Gaussians:
     """Return the Gaussians fitted to the images; the initial ones are left untouched.
 
-    extent: size of the scene in scene units. Views are drawn from `generator` (a CPU generator) in random order, each
-    once before any is drawn again. On the CPU the same arguments give bit-identical Gaussians.
+    background: colour behind the scene; None for another random colour in every step, against which only opaque
+    Gaussians explain images that are covered to their edges. extent: size of the scene in scene units. Views are drawn
+    from `generator` (a CPU generator) in random order, each once before any is drawn again. On the CPU the same
+    arguments give bit-identical Gaussians.
     """
     gaussians = Gaussians(*(tensor.detach().clone().requires_grad_() for tensor in initial.tensors()))
     rates = (
@@ -79,6 +81,7 @@ def train(
             order = torch.randperm(len(images), generator=generator).tolist()
         view = order.pop()
         scales, opacities = gaussians.scales, gaussians.opacities
+        behind = torch.rand(3, generator=generator).to(images.device) if background is None else background
         rendering = rasterize(
             gaussians.means,
             gaussians.quats,
@@ -86,7 +89,7 @@ def train(
             opacities,
             gaussians.colors,
             cameras[view : view + 1],
-            background,
+            behind,
         )
         loss = photometric_loss(rendering.rgb, images[view : view + 1], schedule.ssim_weight)
         penalty = schedule.opacity_penalty * opacities.mean() + schedule.scale_penalty / extent * scales.mean()

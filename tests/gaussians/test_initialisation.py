@@ -118,10 +118,10 @@ def test_points_behind_are_uniform_in_the_image_and_in_inverse_depth() -> None:
         assert kstest(values, uniform(low, high - low).cdf).pvalue > 0.01
 
 
-@pytest.mark.parametrize("edge", [0.0, 1.0])
-def test_gaussians_are_as_large_as_their_spacing(edge: float) -> None:
+@pytest.mark.parametrize("covered", [0.0, 1.0])
+def test_gaussians_are_as_large_as_their_spacing(covered: float) -> None:
     rig = Cameras.stack(on_a_sphere(np.zeros(3), 5.0))
-    gaussians = initial_gaussians(rig, torch.full((2, 3, 9, 9), edge), torch.ones(3), 300, generator())
+    gaussians = initial_gaussians(rig, 300, covered, generator())
     assert len(gaussians.means) == 300
     means = gaussians.means.double()
     apart = (means[:, None] - means).norm(dim=2).sort(dim=1).values[:, 1:4]
@@ -142,11 +142,7 @@ def test_edges_count_as_covered_where_they_differ_from_the_background() -> None:
 def test_only_images_that_are_covered_to_their_edges_get_gaussians_behind() -> None:
     rig = Cameras.stack(on_a_sphere(np.zeros(3), 5.0))
 
-    def means(image: float) -> torch.Tensor:
-        images = torch.full((2, 3, 9, 9), image)
-        return initial_gaussians(rig, images, torch.ones(3), 400, generator()).means
-
-    object_only, room = means(1.0), means(0.4)
+    object_only, room = (initial_gaussians(rig, 400, covered, generator()).means for covered in (0.0, 1.0))
     assert torch.equal(object_only, random_points(rig, 400, generator()).float())
     farthest = object_only.norm(dim=1).max()
     assert 50 < (room.norm(dim=1) > farthest).sum() <= 100

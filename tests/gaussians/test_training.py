@@ -87,6 +87,16 @@ def test_views_that_were_held_out_come_to_look_right(fitted: GaussianSplatting) 
     assert psnr(fitted) > 22
 
 
+def test_a_bright_room_becomes_opaque() -> None:
+    """Against a white background the walls would be cheaper to leave out."""
+    cameras = rig(12, seed=0)
+    images = (0.97 - 0.4 * (1 - images_at(cameras))).permute(0, 2, 3, 1).numpy()
+    views = [View(f"{index}.png", camera, partial(images.__getitem__, index)) for index, camera in enumerate(cameras)]
+    representation = GaussianSplatting(runtime(), gaussians=400, iterations=200)
+    representation.fit(Scene("room", views))
+    assert representation.render(Cameras.stack(cameras)).alpha.mean() > 0.9
+
+
 def test_same_seed_gives_identical_gaussians_and_another_seed_others() -> None:
     def fit(seed: int) -> tuple[Tensor, ...]:
         representation = GaussianSplatting(runtime(seed), gaussians=100, iterations=40, relocate_every=10)
