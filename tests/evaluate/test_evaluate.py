@@ -149,7 +149,7 @@ def test_without_masks_poses_and_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", ["running", "failed"])
 def test_refuses_a_run_that_is_not_finished(tmp_path: Path, status: str) -> None:
     """And says how to finish it."""
-    with pytest.raises(UserError, match=rf"is not finished \(status '{status}'\); the same 'padbench run' command resumes it"):
+    with pytest.raises(UserError, match=rf"finished \(status '{status}'\); the same 'padbench run' command resumes"):
         evaluate(write_run(tmp_path, status=status))
 
 
