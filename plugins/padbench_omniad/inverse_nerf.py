@@ -15,6 +15,7 @@ from padbench.scene import Cameras, Scene
 from padbench.weights import hashes
 from padbench_gaussians.camera_rig import camera_centres, focus
 from padbench_nerf.rays import pixel_rays
+from padbench_omniad.camera_motion import move_cameras
 from padbench_omniad.interest_regions import draw_pixels, interest_region
 from padbench_retrieval.local_features import local_features
 from padbench_retrieval.weights import WEIGHTS
@@ -143,18 +144,13 @@ class InverseNeRF:
     def _moved(self, start: Tensor, axis: Tensor) -> Tensor:  # (B, 4, 4), (B, 7) -> (B, 4, 4)
         """World-to-camera after the camera has moved by the screw motion about the centre."""
         motion = screw_motion(axis[:, :3], self._unit * axis[:, 3:6], axis[:, 6])
-        turn, shift = motion[:, :3, :3], motion[:, :3, 3]
-        # Camera-to-world M C of a camera C is world-to-camera C^-1 M^-1, and M^-1 x = turn^T (x - shift).
-        rotation = start[:, :3, :3] @ turn.mT
-        about = start[:, :3, :3] @ self._centre + start[:, :3, 3]
-        translation = about - (rotation @ (self._centre + shift)[..., None]).squeeze(-1)
-        moved = torch.cat([rotation, translation[:, :, None]], dim=2)
-        return torch.cat([moved, start[:, 3:]], dim=1)
+        return move_cameras(start, motion, self._centre)
 
     def _render(self, K: Tensor, world_to_camera: Tensor, pixels: Tensor) -> Tensor:  # pixels: (B, R, 2)
         origins, directions = pixel_rays(K[:, None], world_to_camera[:, None], pixels)
-        rgb = self._field.render_rays(origins.reshape(-1, 3), directions.reshape(-1, 3)).rgb
-        return rgb.reshape(*pixels.shape[:2], 3)
+        # Query by query: a product of matrices rounds differently with other numbers of rows, and 300 steps of Adam
+        # make poses of such differences.
+        return torch.stack([self._field.render_rays(*rays).rgb for rays in zip(origins, directions, strict=True)])
 
 
 def _colours(images: Tensor, pixels: Tensor) -> Tensor:  # (B, 3, H, W), (B, R, 2) -> (B, R, 3)
