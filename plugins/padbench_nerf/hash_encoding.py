@@ -51,7 +51,7 @@ class _Encode(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         positions, table, scalings = ctx.saved_tensors
-        arrays = (*_arrays(positions, table, scalings), gradients[0].contiguous().numpy())
+        arrays = _arrays(positions, table, scalings, gradients[0])
         of_positions = of_table = None
         if ctx.needs_input_grad[0]:
             of_positions = torch.empty_like(positions, memory_format=torch.contiguous_format)

@@ -30,15 +30,10 @@ def interest_region(
     return mask[0, 0].nonzero().flip(-1) + 0.5
 
 
-def draw_pixels(regions: list[Tensor], count: int, generators: list[torch.Generator]) -> Tensor:
-    """Draw `count` pixels of each region, (B, count, 2); each once before any is drawn again.
+def draw_pixels(region: Tensor, count: int, generator: torch.Generator) -> Tensor:  # (P, 2)
+    """Draw `count` pixels of a region in random order, (count, 2); each once before any is drawn again.
 
-    regions: (P, 2) each. generators: a CPU generator for each region, so that what is drawn of one region does not
-    depend on the others.
+    generator: a CPU generator.
     """
-    chosen = []
-    for region, generator in zip(regions, generators, strict=True):
-        order = torch.randperm(len(region), generator=generator)
-        repeated = order.repeat(-(-count // len(order)))[:count]
-        chosen.append(region[repeated.to(region.device)])
-    return torch.stack(chosen)
+    order = torch.randperm(len(region), generator=generator)
+    return region[order.repeat(-(-count // len(order)))[:count].to(region.device)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -39,6 +39,17 @@ class RendersRays(Protocol):
     def render_rays(self, origins: Tensor, directions: Tensor) -> RayColours:  # (R, 3), (R, 3) of length 1, world
         """Render rays of the frozen scene, differentiable by origins and directions."""
         ...
+
+
+@dataclass(frozen=True)
+class _Query:
+    """A query under way: its image (3, H, W), where it starts, the pixels to draw from, (omega, v, theta) (1, 7)."""
+
+    image: Tensor
+    initial: Cameras
+    region: Tensor
+    generator: torch.Generator
+    axis: Tensor
 
 
 class InverseNeRF:
@@ -85,6 +96,9 @@ class InverseNeRF:
         self._dilations = dilations
         self._detect = local_features(features, max_keypoints, runtime.device)
         self._weights = (WEIGHTS[features],)
+        self._field: RendersRays
+        self._centre: Tensor
+        self._unit: float
 
     def fit(self, scene: Scene, representation: Representation | None) -> None:
         """Take the fitted representation; raises UserError when it cannot render rays."""
@@ -93,10 +107,11 @@ class InverseNeRF:
             raise UserError(
                 f"the pose estimator inerf inverts the representation nerf, not {found}: name nerf in the recipe"
             )
-        self._field: RendersRays = representation
+        self._field = representation
         cameras = Cameras.stack([view.camera for view in scene.views], self._device)
         centre = focus(cameras)
-        self._unit = float((camera_centres(cameras) - centre).norm(dim=1).mean()) / _MAD_DISTANCE or 1.0
+        distance = float((camera_centres(cameras) - centre).norm(dim=1).mean())
+        self._unit = distance / _MAD_DISTANCE or 1.0
         self._centre = centre.float()
 
     def estimate(self, images: Tensor, initial: Poses | None) -> Poses:  # images: (B, 3, H, W)
@@ -104,31 +119,20 @@ class InverseNeRF:
         if initial is None:
             raise UserError("the pose estimator inerf refines a pose: put a retrieval before it in the recipe")
         images = images.to(self._device)
-        batch, _, height, width = images.shape
-        start = initial.world_to_camera.to(self._device)
-        K = initial.K.to(self._device)
-        with torch.inference_mode():
-            # One image at a time: a convolution rounds differently in batches of another size.
-            found = [self._detect(image[None]).positions for image in images]
-        regions = [interest_region(points, self._kernel_size, self._dilations, height, width) for points in found]
-        generators = [torch.Generator().manual_seed(self._seed) for _ in regions]
-        # One draw for all: where a query starts does not depend on its place in the batch.
-        first = _START * torch.randn(7, generator=torch.Generator().manual_seed(self._seed))
-        axis = first.to(self._device).repeat(batch, 1).requires_grad_()
-        optimizer = torch.optim.Adam([axis], lr=self._learning_rate, betas=self._betas)
+        initial = replace(
+            initial, K=initial.K.to(self._device), world_to_camera=initial.world_to_camera.to(self._device)
+        )
+        queries = [self._query(image, initial[i : i + 1]) for i, image in enumerate(images)]
+        optimizer = torch.optim.Adam([query.axis for query in queries], lr=self._learning_rate, betas=self._betas)
         for step in range(self._steps):
             optimizer.param_groups[0]["lr"] = self._learning_rate * self._decay ** ((step + 1) / 100)
-            pixels = draw_pixels(regions, self._rays, generators)
-            rendered = self._render(K, self._moved(start, axis), pixels)
-            colours = _colours(images, pixels)
-            # Averaged over a query's rays and summed over the batch: each pose has its own loss.
-            loss = (rendered - colours).square().mean((1, 2)).sum()
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            # Query by query: tensors of other sizes round differently, and 300 steps of Adam make poses of that.
+            for query in queries:
+                self._loss(query).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         with torch.no_grad():
-            moved = self._moved(start, axis)
-        return replace(initial, K=K, world_to_camera=moved)
+            return replace(initial, world_to_camera=torch.cat([self._moved(query) for query in queries]))
 
     def save(self, folder: Path) -> None:
         """Nothing is learnt, nothing is written."""
@@ -141,19 +145,22 @@ class InverseNeRF:
         """See `padbench.interfaces.UsesWeights`."""
         return hashes(self._weights)
 
-    def _moved(self, start: Tensor, axis: Tensor) -> Tensor:  # (B, 4, 4), (B, 7) -> (B, 4, 4)
-        """World-to-camera after the camera has moved by the screw motion about the centre."""
+    def _query(self, image: Tensor, initial: Cameras) -> _Query:
+        with torch.inference_mode():
+            points = self._detect(image[None]).positions
+        region = interest_region(points, self._kernel_size, self._dilations, *image.shape[1:])
+        # Every query has the same seed: what is drawn for it does not depend on its place in the batch.
+        generator = torch.Generator().manual_seed(self._seed)
+        axis = (_START * torch.randn(1, 7, generator=generator)).to(self._device).requires_grad_()
+        return _Query(image, initial, region, generator, axis)
+
+    def _moved(self, query: _Query) -> Tensor:  # (1, 4, 4)
+        axis = query.axis
         motion = screw_motion(axis[:, :3], self._unit * axis[:, 3:6], axis[:, 6])
-        return move_cameras(start, motion, self._centre)
+        return move_cameras(query.initial.world_to_camera, motion, self._centre)
 
-    def _render(self, K: Tensor, world_to_camera: Tensor, pixels: Tensor) -> Tensor:  # pixels: (B, R, 2)
-        origins, directions = pixel_rays(K[:, None], world_to_camera[:, None], pixels)
-        # Query by query: a product of matrices rounds differently with other numbers of rows, and 300 steps of Adam
-        # make poses of such differences.
-        return torch.stack([self._field.render_rays(*rays).rgb for rays in zip(origins, directions, strict=True)])
-
-
-def _colours(images: Tensor, pixels: Tensor) -> Tensor:  # (B, 3, H, W), (B, R, 2) -> (B, R, 3)
-    x, y = pixels.long().unbind(-1)
-    query = torch.arange(len(images), device=images.device)[:, None]
-    return images[query, :, y, x]
+    def _loss(self, query: _Query) -> Tensor:
+        pixels = draw_pixels(query.region, self._rays, query.generator)
+        rendered = self._field.render_rays(*pixel_rays(query.initial.K, self._moved(query), pixels)).rgb
+        x, y = pixels.long().unbind(-1)
+        return (rendered - query.image[:, y, x].T).square().mean()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,7 +14,13 @@ def test_equals_nerfstudios_encoding_and_its_gradients() -> None:
 
     from padbench_nerf.hash_encoding import CompiledHashEncoding
 
-    sizes = {"num_levels": 5, "min_res": 4, "max_res": 90, "log2_hashmap_size": 9, "implementation": "torch"}
+    sizes: dict[str, Any] = {
+        "num_levels": 5,
+        "min_res": 4,
+        "max_res": 90,
+        "log2_hashmap_size": 9,
+        "implementation": "torch",
+    }
     theirs, ours = HashEncoding(**sizes, hash_init_scale=1.0), CompiledHashEncoding(**sizes)
     ours.load_state_dict(theirs.state_dict())
     generator = torch.Generator().manual_seed(2)
@@ -35,7 +43,13 @@ def test_corners_of_the_cube_are_encoded_as_nerfstudio_does() -> None:
 
     from padbench_nerf.hash_encoding import CompiledHashEncoding
 
-    sizes = {"num_levels": 2, "min_res": 4, "max_res": 8, "log2_hashmap_size": 8, "implementation": "torch"}
+    sizes: dict[str, Any] = {
+        "num_levels": 2,
+        "min_res": 4,
+        "max_res": 8,
+        "log2_hashmap_size": 8,
+        "implementation": "torch",
+    }
     theirs, ours = HashEncoding(**sizes, hash_init_scale=1.0), CompiledHashEncoding(**sizes)
     ours.load_state_dict(theirs.state_dict())
     points = torch.cartesian_prod(*[torch.tensor([0.0, 0.25, 1.0])] * 3)

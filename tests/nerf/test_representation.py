@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,11 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone(field: Any) -> 
 def test_depth_is_z_and_alpha_covers_the_ball(field: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the densities of an exact ball in place of the networks, all images are known."""
     pytest.importorskip("nerfstudio")
-    from padbench_nerf import fields
+    from nerfstudio.field_components.field_heads import FieldHeadNames
+    from nerfstudio.fields.density_fields import HashMLPDensityField
+    from nerfstudio.fields.vanilla_nerf_field import NeRFField
+
+    from padbench_nerf.fields import _ColourField
 
     parameters = {**SMALL, "iterations": 1, "min_psnr": -100.0, "samples": 96, "fine_samples": 96, "field": field}
     representation = NeuralRadianceField(RUNTIME, **parameters)
@@ -127,9 +132,9 @@ def test_depth_is_z_and_alpha_covers_the_ball(field: Any, monkeypatch: pytest.Mo
 
     def outputs(self: Any, samples: Any, density_embedding: Tensor) -> dict[Any, Tensor]:
         colour = torch.tensor([1.0, 0.25, 0.0])
-        return {fields.FieldHeadNames.RGB: colour.expand(*density_embedding.shape[:-1], 3)}
+        return {FieldHeadNames.RGB: colour.expand(*density_embedding.shape[:-1], 3)}
 
-    for owner in (fields.HashMLPDensityField, fields._ColourField, fields.NeRFField):
+    for owner in (HashMLPDensityField, _ColourField, NeRFField):
         monkeypatch.setattr(owner, "get_density", density)
         monkeypatch.setattr(owner, "get_outputs", outputs)
     camera = ball_scene.camera(40, 25, 1.7)
@@ -193,7 +198,7 @@ def test_a_fitted_background_is_learnt() -> None:
         world /= np.linalg.norm(world, axis=-1, keepdims=True)
         return np.where(hit[..., None], picture, 0.5 + 0.4 * world).astype(np.float32)
 
-    views = [type(view)(view.name, view.camera, lambda view=view: with_room(view)) for view in scene.views]
+    views = [type(view)(view.name, view.camera, partial(with_room, view)) for view in scene.views]
     field = NeuralRadianceField(RUNTIME, **{**SMALL, "background": "fitted"})
     field.fit(Scene("room", views))
     rendered, image = field.render(Cameras.stack([views[0].camera])).rgb[0], views[0].image()

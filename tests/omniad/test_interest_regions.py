@@ -36,25 +36,13 @@ def test_is_the_dilated_mask_of_the_key_points(
     np.testing.assert_array_equal(region.numpy(), np.stack([columns, rows], axis=1) + 0.5)
 
 
-def generators(count: int) -> list[torch.Generator]:
-    return [torch.Generator().manual_seed(1) for _ in range(count)]
-
-
 def test_pixels_are_drawn_of_the_region_each_once_before_any_is_drawn_again() -> None:
-    regions = [torch.rand(size, 2) for size in (7, 20, 50)]
-    drawn = draw_pixels(regions, 20, generators(3))
-    assert drawn.shape == (3, 20, 2)
-    for region, pixels in zip(regions, drawn, strict=True):
+    generator = torch.Generator().manual_seed(1)
+    for size in (7, 20, 50):
+        region = torch.rand(size, 2)
+        pixels = draw_pixels(region, 20, generator)
+        assert pixels.shape == (20, 2)
         times = (pixels[:, None] == region[None]).all(-1).sum(0)
         assert int(times.sum()) == 20
         assert int(times.max()) - int(times.min()) <= 1
-    assert not torch.equal(drawn[1], regions[1])  # in random order
-
-
-def test_what_is_drawn_of_a_region_does_not_depend_on_the_others() -> None:
-    regions = [torch.rand(size, 2) for size in (9, 31)]
-    together = draw_pixels(regions, 12, generators(2))
-    alone = draw_pixels(regions[1:], 12, generators(1))
-    assert torch.equal(together[1:], alone)
-    shared = generators(1)
-    assert not torch.equal(draw_pixels(regions[1:], 12, shared), draw_pixels(regions[1:], 12, shared))
+        assert not torch.equal(pixels, draw_pixels(region, 20, generator))
