@@ -8,7 +8,7 @@ float32 RGB in [0, 1], batches (B, 3, H, W); cameras have OpenCV axes; results m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -184,4 +184,13 @@ class Dataset(Protocol):
 
     def check(self) -> Sequence[str]:
         """Validate the whole folder; one sentence for every fault."""
+        ...
+
+
+@runtime_checkable
+class HasCategories(Protocol):
+    """A data set with several objects of one category, whose tables have a row for each category."""
+
+    def categories(self) -> Mapping[str, str]:
+        """Task name -> its category; the figures of a category are the means over its tasks."""
         ...

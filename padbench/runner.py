@@ -14,6 +14,7 @@ from padbench.interfaces import (
     Dataset,
     Detector,
     FittedScene,
+    HasCategories,
     PoseEstimator,
     Poses,
     Prediction,
@@ -105,6 +106,7 @@ class _UnitRun:
                 "root": str(self.dataset.root.resolve()),
                 "image_size": self.method.image_size,
                 "classes": list(self.dataset.classes()),
+                "categories": dict(self.dataset.categories()) if isinstance(self.dataset, HasCategories) else {},
                 "hash": self.dataset.data_hash(self.unit.task),
             },
             "hashes": {

@@ -49,7 +49,7 @@ def _boards_of(dataset: str, results: Sequence[Result], remarks: Sequence[str], 
     groups = rankable_groups(results, by_protocol=True)
     printed: list[Section] = []
     if published:
-        classes = groups[0].classes if groups else ()
+        classes = tuple(groups[0].categories) if groups else ()
         printed = accuracy_sections(dataset, classes)
         if not printed:
             remarks = [*remarks, f"no published numbers of the data set {dataset!r}"]

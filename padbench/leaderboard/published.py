@@ -16,7 +16,7 @@ from padbench.leaderboard.measures import ACCURACY
 STATUS = "published"
 
 # The papers' spelling of a class, where it is not that of its folder.
-_SPELLING = {"pheonix": "phoenix"}
+_SPELLING = {"pheonix": "phoenix", "gluebottle": "glue"}
 
 
 def published_folder() -> Path:

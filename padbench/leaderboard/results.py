@@ -60,6 +60,16 @@ class Group:
         """A result that tells what all of the group share."""
         return self.competitors[0].results[0]
 
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The classes of each row of a table: of each category, where the data set has any, else each class alone."""
+        category_of = self.first.run.info["dataset"].get("categories", {})
+        rows: dict[str, tuple[str, ...]] = {}
+        for task in self.classes:
+            category = category_of.get(task, task)
+            rows[category] = (*rows.get(category, ()), task)
+        return rows
+
 
 def collect(runs: Iterable[RunFolder]) -> tuple[list[Result], list[str]]:
     """Read the metrics of the runs; for each run without any a sentence that says what to do.

@@ -30,8 +30,12 @@ LABELS = {"class": "class", "method": "method", "image_size": "image size", "see
 
 
 def section(group: Group, measure: Measure, title: str, facts: dict[str, str]) -> Section:
-    """Make the rows: class by class, the best mean first within each; a mean only over the complete set of classes."""
-    means = {competitor.label: _mean_row(competitor, group.classes, measure) for competitor in group.competitors}
+    """Make the rows: class by class, the best mean first within each; a mean only over the complete set of classes.
+
+    The classes of one category share a row, their mean, and count as one in the mean over all.
+    """
+    categories = group.categories
+    means = {competitor.label: _mean_row(competitor, MEAN, categories, measure) for competitor in group.competitors}
     first = measure.columns[0]
 
     def order(competitor: Competitor) -> tuple[float, str]:
@@ -42,7 +46,12 @@ def section(group: Group, measure: Measure, title: str, facts: dict[str, str]) -
     competitors = sorted(group.competitors, key=order)
     run = {task for competitor in competitors for task in competitor.hashes}
     rows = [
-        _class_row(competitor, task, measure) for task in group.classes if task in run for competitor in competitors
+        _class_row(competitor, category, tasks[0], measure)
+        if len(tasks) == 1
+        else _mean_row(competitor, category, {task: (task,) for task in tasks}, measure)
+        for category, tasks in categories.items()
+        if run.intersection(tasks)
+        for competitor in competitors
     ]
     rows += [means[competitor.label] for competitor in competitors]
     return Section(title, ranked(rows, measure.columns), facts)
@@ -54,27 +63,32 @@ def mean_figures(classes: Sequence[Figures]) -> Figures:
     return {name: statistics.fmean(figures[name] for figures in classes) for name in classes[0] if name in common}
 
 
-def _class_row(competitor: Competitor, task: str, measure: Measure) -> Row:
+def _class_row(competitor: Competitor, name: str, task: str, measure: Measure) -> Row:
     of_task = [result for result in competitor.results if result.run.unit.task == task]
     if not of_task:
-        return Row(_labels(competitor, task, []), "missing")
+        return Row(_labels(competitor, name, []), "missing")
     whole = [result for result in of_task if not result.metrics["partial"]]
     shown = whole or of_task
-    labels = _labels(competitor, task, [result.run.unit.seed for result in shown])
+    labels = _labels(competitor, name, [result.run.unit.seed for result in shown])
     return Row(labels, COMPLETE if whole else _partial(shown), _over_seeds([measure.of_unit(r) for r in shown]))
 
 
-def _mean_row(competitor: Competitor, classes: Sequence[str], measure: Measure) -> Row:
-    """The mean over the classes of each seed that is complete on all of them, then over these seeds."""
+def _mean_row(competitor: Competitor, name: str, categories: dict[str, tuple[str, ...]], measure: Measure) -> Row:
+    """The mean over the categories' means of each seed that is complete on all classes, then over these seeds."""
+    classes = [task for tasks in categories.values() for task in tasks]
     whole: dict[int, dict[str, Result]] = {}
     for result in competitor.results:
         if not result.metrics["partial"]:
             whole.setdefault(result.run.unit.seed, {})[result.run.unit.task] = result
     seeds = sorted(seed for seed, of_task in whole.items() if set(classes) <= set(of_task))
     if not seeds:
-        return Row(_labels(competitor, MEAN, []), _why_no_mean(competitor, classes))
-    means = [measure.over_classes([measure.of_unit(whole[seed][task]) for task in classes]) for seed in seeds]
-    return Row(_labels(competitor, MEAN, seeds), COMPLETE, _over_seeds(means))
+        return Row(_labels(competitor, name, []), _why_no_mean(competitor, classes))
+    means = []
+    for seed in seeds:
+        figures = {task: measure.of_unit(whole[seed][task]) for task in classes}
+        of_category = [measure.over_classes([figures[task] for task in tasks]) for tasks in categories.values()]
+        means.append(measure.over_classes(of_category))
+    return Row(_labels(competitor, name, seeds), COMPLETE, _over_seeds(means))
 
 
 def _labels(competitor: Competitor, task: str, seeds: Sequence[int]) -> dict[str, str]:

@@ -49,3 +49,7 @@ class RadDataset(ClassFolders):
         images=(".png", ".jpg", ".jpeg"), masks=("_mask.png", ".png"), masks_required=False, colmap=True
     )
     releases = (tuple(CATEGORIES), tuple(dict.fromkeys(CATEGORIES.values())))
+
+    def categories(self) -> dict[str, str]:
+        """See `padbench.interfaces.HasCategories`."""
+        return {name: CATEGORIES.get(name, name) for name in self.classes()}

@@ -45,20 +45,21 @@ class _Encode(torch.autograd.Function):
     def forward(ctx: Any, positions: Tensor, table: Tensor, scalings: Tensor) -> Tensor:
         ctx.save_for_backward(positions, table, scalings)
         encoded = positions.new_empty(len(positions), len(scalings) * table.shape[1])
-        _encode(*_arrays(positions, table, scalings), encoded.numpy())
+        _encode(*_arrays(positions, table, scalings, encoded))
         return encoded
 
     @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         positions, table, scalings = ctx.saved_tensors
-        arrays = _arrays(positions, table, scalings, gradients[0])
+        inputs = (positions, table, scalings, gradients[0])
         of_positions = of_table = None
         if ctx.needs_input_grad[0]:
             of_positions = torch.empty_like(positions, memory_format=torch.contiguous_format)
-            _position_gradient(*arrays, of_positions.numpy())
+            _position_gradient(*_arrays(*inputs, of_positions))
         if ctx.needs_input_grad[1]:
             of_table = torch.zeros_like(table)
-            _table_gradient(*arrays, of_table.numpy())
+            _table_gradient(*_arrays(*inputs, of_table))
         return of_positions, of_table, None
 
 

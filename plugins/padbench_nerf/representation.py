@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _FILE = "nerf.safetensors"
 _HISTORY = "training.json"
-_CHUNK = 8192
+_CHUNK = 4096  # rays
 
 logger = logging.getLogger(__name__)
 
@@ -173,8 +173,7 @@ class NeuralRadianceField:
         grid = pixel_grid(cameras.width, cameras.height, cameras.K.device)
         images = [_image(self, K, pose, grid) for K, pose in zip(cameras.K, cameras.world_to_camera, strict=True)]
         stacked = torch.stack(images).reshape(len(images), cameras.height, cameras.width, 5).permute(0, 3, 1, 2)
-        rgb, depth, alpha = (part.contiguous() for part in stacked.split([3, 1, 1], dim=1))
-        return Rendering(rgb, depth, alpha)
+        return Rendering(stacked[:, :3].contiguous(), stacked[:, 3:4].contiguous(), stacked[:, 4:].contiguous())
 
     def save(self, folder: Path) -> None:
         """Write `nerf.safetensors`, and `training.json` with every training that was tried."""
@@ -231,7 +230,7 @@ def _frozen(network: VanillaNeRF | HashGridNeRF) -> VanillaNeRF | HashGridNeRF:
 def _image(field: NeuralRadianceField, K: Tensor, world_to_camera: Tensor, grid: Tensor) -> Tensor:
     """(H * W, 5): rgb, z, alpha."""
     parts = []
-    for pixels in grid.split(_CHUNK):
+    for pixels in torch.split(grid, _CHUNK):
         origins, directions = pixel_rays(K, world_to_camera, pixels)
         rendered = field.render_rays(origins, directions)
         depth = rendered.distance * (directions @ world_to_camera[2, :3])[:, None]

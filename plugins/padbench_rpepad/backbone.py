@@ -34,6 +34,7 @@ class Backbone(nn.Module):
             )
         self.frozen = nn.Sequential(*parts[:frozen_stages]).eval().requires_grad_(False)
         self.trained = nn.Sequential(*parts[frozen_stages:stages])
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on the CPU
 
     def train(self, mode: bool = True) -> Backbone:
         """Set the mode; what is frozen keeps its statistics."""
@@ -45,12 +46,12 @@ class Backbone(nn.Module):
     def prepare(self, images: Tensor) -> Tensor:  # images: (B, 3, h, w) in [0, 1]
         """What the frozen stages make of the images: the input of `forward`, computed once per image."""
         mean, std = (images.new_tensor(value)[:, None, None] for value in (self._mean, self._std))
-        prepared: Tensor = self.frozen((images - mean) / std)
+        prepared: Tensor = self.frozen(((images - mean) / std).contiguous(memory_format=torch.channels_last))
         return prepared
 
     def forward(self, prepared: Tensor) -> Tensor:
         """The top feature maps of prepared images, (B, C, h / stride, w / stride)."""
-        features: Tensor = self.trained(prepared)
+        features: Tensor = self.trained(prepared.contiguous(memory_format=torch.channels_last))
         return features
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from padbench.cli.data import command
 from padbench.errors import UserError
+from padbench.interfaces import HasCategories
 from padbench_datasets.mad import MadDataset
 from padbench_datasets.rad import CATEGORIES, RadDataset
 
@@ -236,3 +237,14 @@ def test_the_command_line_reads_rad(rad_class: Path, tmp_path: Path, monkeypatch
     sentence = str(data("download", "rad").exception)
     assert "https://github.com/kaichen-z/RAD" in sentence
     assert str(tmp_path / "nowhere/rad") in sentence
+
+
+def test_the_eighteen_objects_have_thirteen_categories(tmp_path: Path, write_rad_class: WriteClass) -> None:
+    for name in CATEGORIES:
+        write_rad_class(tmp_path / "objects" / name)
+    categories = RadDataset(tmp_path / "objects").categories()
+    assert isinstance(RadDataset(tmp_path / "objects"), HasCategories)
+    assert len(categories) == 18 and len(set(categories.values())) == 13
+    assert categories["cup2_upright3"] == "cup2" and categories["can"] == "can"
+    write_rad_class(tmp_path / "other" / "duckreal")
+    assert RadDataset(tmp_path / "other").categories() == {"duckreal": "duckreal"}

@@ -326,3 +326,29 @@ def test_a_data_set_without_published_numbers_says_so(tmp_path: Path) -> None:
     board = _board([write_unit(tmp_path, "01Duck")], published=True)
     assert len(board.sections) == 1
     assert "no published numbers of the data set 'bricks'" in board.remarks
+
+
+def test_objects_of_one_category_share_a_row_and_count_once(tmp_path: Path) -> None:
+    """As in RAD, whose tables have 13 rows for 18 objects."""
+    classes = ("cup2_upright", "cup2_upright2", "spoon_upright", "can")
+    shared = {
+        "dataset": "rad",
+        "classes": classes,
+        "categories": {"cup2_upright": "cup2", "cup2_upright2": "cup2", "spoon_upright": "spoon", "can": "can"},
+    }
+    scores = {"cup2_upright": 0.6, "cup2_upright2": 0.8, "spoon_upright": 0.9, "can": 1.0}
+    runs = [write_unit(tmp_path, task, image_auroc=score, **shared) for task, score in scores.items()]  # type: ignore[arg-type]
+    runs += [write_unit(tmp_path, task, "beta", **shared) for task in classes if task != "cup2_upright2"]  # type: ignore[arg-type]
+    rows = _rows(_board(runs))
+    alpha = {name: row.values["image_auroc"].value for (name, method), row in rows.items() if method == "alpha"}
+    assert alpha == pytest.approx({"cup2": 70.0, "spoon": 90.0, "can": 100.0, "mean": 260 / 3})
+    assert list(alpha) == ["cup2", "spoon", "can", "mean"]
+    assert rows["cup2", "beta"].status == rows["mean", "beta"].status == "missing: cup2_upright2"
+    assert rows["spoon", "beta"].values["image_auroc"].value == pytest.approx(90.0)
+
+
+def test_published_rows_of_rad_stand_under_its_categories(tmp_path: Path) -> None:
+    runs = [write_unit(tmp_path, "gluebottle", dataset="rad", classes=("gluebottle",))]
+    board = _board(runs, published=True)
+    printed = {row.labels["class"] for section in board.sections[1:] for row in section.rows}
+    assert {"gluebottle", "cup2", "mean"} <= printed and "glue" not in printed

@@ -36,6 +36,7 @@ def write_unit(
     evaluated: bool = True,
     deviations: tuple[str, ...] = (),
     variant_of: str | None = None,
+    categories: dict[str, str] | None = None,
 ) -> RunFolder:
     """Write recipe.yaml, unit.json and metrics.json; `metrics` replaces or adds entries of metrics.json.
 
@@ -61,6 +62,7 @@ def write_unit(
                 "root": str(out.resolve() / "data"),
                 "image_size": 256,
                 "classes": list(classes),
+                "categories": categories or {},
                 "hash": "",
             },
             "hashes": {"recipe": recipe, "data": data or f"data of {task}", "code": "code-1"},

@@ -23,7 +23,8 @@ from padbench_nerf.representation import NeuralRadianceField
 
 RUNTIME = Runtime(device="cpu", seed=4, progress=SilentProgress())
 SMALL: dict[str, Any] = {
-    "iterations": 200,
+    "iterations": 250,
+    "min_psnr": 14.0,
     "rays": 256,
     "samples": 16,
     "fine_samples": 12,
@@ -58,7 +59,7 @@ def test_novel_views_are_rendered_at_the_cameras_size(trained: NeuralRadianceFie
     assert rgb.shape == (3, 3, ball_scene.HEIGHT, ball_scene.WIDTH)
     assert depth.shape == alpha.shape == (3, 1, ball_scene.HEIGHT, ball_scene.WIDTH)
     assert all(tensor.dtype == torch.float32 and not tensor.requires_grad for tensor in (rgb, depth, alpha))
-    assert psnr(rgb) > 20
+    assert psnr(rgb) > 18
     assert psnr(torch.ones_like(rgb)) < 14
 
 
@@ -169,7 +170,7 @@ def test_a_failed_training_is_retried_with_the_next_seed_and_recorded(
         field.fit(ball_scene.scene())
     assert [(attempt["seed"], attempt["passed"]) for attempt in field.history] == [(4, False), (5, True)]
     assert field.history[0]["psnr"] < 12 <= field.history[1]["psnr"]
-    assert [attempt["iterations"] for attempt in field.history] == [40, 200]
+    assert [attempt["iterations"] for attempt in field.history] == [50, 250]
     assert "seed 4 failed" in caplog.text
     assert psnr(field.render(NOVEL).rgb) > 17
     field.save(tmp_path)
