@@ -39,7 +39,7 @@ class RelativePoseRegression:
     `match_counts.match_counts`; used in `fit` only. top_views: K of MPTS. refinement_layers, width, hidden, kernels:
     see `network.RelativePoseNetwork`. backbone, stages, frozen_stages: see `backbone.Backbone`. input_size: longer side
     of the network's input in px; both sides are rounded to multiples of 32. epochs, learning_rate, late_learning_rate,
-    late_from, batch_size: see `training.Schedule`. Implements `interfaces.PoseEstimator`.
+    late_from, batch_size, both_directions: see `training.Schedule`. Implements `interfaces.PoseEstimator`.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class RelativePoseRegression:
         late_learning_rate: float = 1e-4,
         late_from: int = 20,
         batch_size: int = 32,
+        both_directions: bool = False,
     ) -> None:
         least = {"top_views": top_views, "width": width, "hidden": hidden, "kernels": kernels, "epochs": epochs}
         for name, value in {**least, "input_size": input_size, "batch_size": batch_size}.items():
@@ -81,7 +82,7 @@ class RelativePoseRegression:
         self._weight = backbone_weight(backbone)
         self._backbone = Backbone(backbone, stages, frozen_stages).to(runtime.device)
         self._input_size = input_size
-        self._schedule = Schedule(epochs, learning_rate, late_learning_rate, late_from, batch_size)
+        self._schedule = Schedule(epochs, learning_rate, late_learning_rate, late_from, batch_size, both_directions)
         self._network: RelativePoseNetwork | None = None
 
     def weights(self) -> dict[str, str]:

@@ -16,9 +16,10 @@ class RelativePoseNetwork(nn.Module):
 
     backbone: gives the maps, with the same weights for both images. feature_shape: C, h, w of a map. layers: of
     refinement; 0 leaves the coarse pose. The pose feature is a map averaged over its channels, as the paper has it:
-    h x w numbers. The coarse heads see those of both images; the first refinement layer convolves the stacked maps of
-    both, each further one the map before it. width: channels of the refined maps. hidden: of the heads, MLPs with one
-    hidden layer. kernels: of each dynamic convolution. The sizes are not stated in the paper.
+    h x w numbers, which are normalised (layer normalisation). The coarse heads see those of both images; the first
+    refinement layer convolves the stacked maps of both, each further one the map before it. width: channels of the
+    refined maps. hidden: of the heads, MLPs with one hidden layer. kernels: of each dynamic convolution. The sizes are
+    not stated in the paper.
     """
 
     def __init__(
@@ -73,4 +74,6 @@ class PoseHeads(nn.Module):
 
 
 def _pose_feature(features: Tensor) -> Tensor:  # (B, C, h, w) -> (B, h * w)
-    return features.mean(dim=1).flatten(1)
+    averaged = features.mean(dim=1).flatten(1)
+    # A mean over many channels is small and much the same everywhere: what differs is what tells the pose.
+    return nn.functional.layer_norm(averaged, averaged.shape[1:])

@@ -33,6 +33,15 @@ def compose(
     return motion @ first
 
 
+def inverse(
+    quaternion: Tensor,  # (B, 4) unit, wxyz
+    translation: Tensor,  # (B, 3)
+) -> tuple[Tensor, Tensor]:
+    """The motion from camera 2 back to camera 1: quaternion (B, 4) with the sign of w kept, translation (B, 3)."""
+    back = torch.cat([quaternion[:, :1], -quaternion[:, 1:]], dim=1)
+    return back, -(rotations(back) @ translation[:, :, None]).squeeze(-1)
+
+
 def quaternions(rotation: Tensor) -> Tensor:  # (B, 3, 3)
     """The unit quaternions of rotation matrices, (B, 4) wxyz with w >= 0."""
     m = rotation.flatten(1)

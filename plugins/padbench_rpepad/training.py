@@ -15,19 +15,25 @@ from padbench.interfaces import Progress
 from padbench_rpepad.loss import RelativePoseLoss, pair_weights
 from padbench_rpepad.network import RelativePoseNetwork
 from padbench_rpepad.pairs import TrainingPairs
+from padbench_rpepad.relative_pose import inverse
 
 _FILE = "training.pt"
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """late_learning_rate holds from epoch `late_from` on. batch_size: source images, each with all its pairs."""
+    """late_learning_rate holds from epoch `late_from` on. batch_size: source images, each with all its pairs.
+
+    both_directions: every pair is also learned from the source image to the training view. The paper pairs training
+    views with novel ones in training, but takes novel views, too, for the gallery at inference.
+    """
 
     epochs: int
     learning_rate: float
     late_learning_rate: float
     late_from: int
     batch_size: int
+    both_directions: bool
 
 
 def train(
@@ -56,7 +62,8 @@ def train(
         optimizer.param_groups[0]["lr"] = schedule.late_learning_rate if late else schedule.learning_rate
         for batch in torch.split(torch.randperm(len(pairs.source), generator=generator), schedule.batch_size):
             optimizer.zero_grad()
-            batch_loss(network, loss, prepared, pairs, batch.to(prepared.device)).backward()  # type: ignore[no-untyped-call]
+            indices = batch.to(prepared.device)
+            batch_loss(network, loss, prepared, pairs, indices, schedule.both_directions).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         checkpoint.save(epoch + 1)
     network.eval()
@@ -68,8 +75,9 @@ def batch_loss(
     prepared: Tensor,  # (G, ...)
     pairs: TrainingPairs,
     batch: Tensor,  # (B,) indices into the pairs' source images
+    both_directions: bool,
 ) -> Tensor:
-    """Eq. 8, averaged over the source images of the batch."""
+    """Eq. 8, averaged over the source images of the batch and, if so wanted, over both directions."""
     views, count = pairs.views[batch], pairs.views.shape[1]
     # A training view that is paired with several sources passes the backbone once.
     distinct, place = torch.unique(views, return_inverse=True)
@@ -77,7 +85,10 @@ def batch_loss(
     gallery = features[place.flatten()]
     query = features[len(distinct) :].repeat_interleave(count, dim=0)
     truth = (pairs.quaternion[batch].flatten(0, 1), pairs.translation[batch].flatten(0, 1))
-    losses: Tensor = loss(network(gallery, query), truth).view(-1, count)
+    losses: Tensor = loss(network(gallery, query), truth)
+    if both_directions:
+        losses = (losses + loss(network(query, gallery), inverse(*truth))) / 2
+    losses = losses.view(-1, count)
     mean: Tensor = (losses * pair_weights(count).to(losses)).sum(dim=1).mean()
     return mean
 

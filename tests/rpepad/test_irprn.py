@@ -69,8 +69,8 @@ def test_the_poses_it_was_trained_on_are_found_in_one_pass(queries: Queries, tra
     true, initial, images = queries
     poses = trained.estimate(images, initial)
     # The first two pairs are among those it was trained on.
-    assert (rotation_errors(poses, true)[:2] < 0.4 * rotation_errors(initial, true)[:2]).all()
-    assert (position_errors(poses, true)[:2] < 0.4 * position_errors(initial, true)[:2]).all()
+    assert (rotation_errors(poses, true)[:2] < 0.5 * rotation_errors(initial, true)[:2]).all()
+    assert (position_errors(poses, true)[:2] < 0.5 * position_errors(initial, true)[:2]).all()
     motion = poses.world_to_camera[:, :3, :3]
     torch.testing.assert_close(motion @ motion.mT, torch.eye(3).expand(3, 3, 3), rtol=0, atol=1e-5)
     assert torch.equal(poses.K, initial.K)

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from padbench.scene import Matrix
-from padbench_rpepad.relative_pose import compose, quaternions, relative_pose, rotations
+from padbench_rpepad.relative_pose import compose, inverse, quaternions, relative_pose, rotations
 
 shift = st.lists(st.floats(-8, 8), min_size=3, max_size=3)
 
@@ -43,6 +43,12 @@ def test_composing_gives_camera_two_back(first: Matrix, second: Matrix, length: 
     quaternion, translation = relative_pose(batch(first), batch(second))
     for scaled in (length * quaternion, -length * quaternion):  # of any length, and q is the rotation of -q
         np.testing.assert_allclose(compose(batch(first), scaled, translation)[0].numpy(), second, atol=1e-9)
+
+
+@given(first=rigid_motions(), second=rigid_motions())
+def test_the_inverse_leads_back(first: Matrix, second: Matrix) -> None:
+    back = inverse(*relative_pose(batch(first), batch(second)))
+    np.testing.assert_allclose(compose(batch(second), *back)[0].numpy(), first, atol=1e-9)
 
 
 @given(first=rigid_motions(), second=rigid_motions(), world=rigid_motions())

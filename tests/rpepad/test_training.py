@@ -14,9 +14,12 @@ from padbench.progress import SilentProgress
 from padbench_rpepad.loss import RelativePoseLoss
 from padbench_rpepad.network import RelativePoseNetwork
 from padbench_rpepad.pairs import TrainingPairs
+from padbench_rpepad.relative_pose import inverse
 from padbench_rpepad.training import Schedule, batch_loss, train
 
-SCHEDULE = Schedule(epochs=5, learning_rate=1e-2, late_learning_rate=1e-3, late_from=3, batch_size=4)
+SCHEDULE = Schedule(
+    epochs=5, learning_rate=1e-2, late_learning_rate=1e-3, late_from=3, batch_size=4, both_directions=True
+)
 
 
 class InterruptedProgress:
@@ -91,7 +94,9 @@ def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
 def test_the_planted_poses_of_a_few_pairs_are_learned() -> None:
     model = network()
     images, planted = pairs(sources=3)
-    schedule = Schedule(epochs=250, learning_rate=1e-2, late_learning_rate=1e-3, late_from=180, batch_size=3)
+    schedule = Schedule(
+        epochs=250, learning_rate=1e-2, late_learning_rate=1e-3, late_from=180, batch_size=3, both_directions=False
+    )
     generator = torch.Generator().manual_seed(0)
     train(model, images, planted, schedule=schedule, generator=generator, scratch=None, progress=SilentProgress())
     model.train()  # three images give other running statistics than those the last weights were trained with
@@ -104,7 +109,8 @@ def test_the_planted_poses_of_a_few_pairs_are_learned() -> None:
         assert ((translation - planted.translation[:, k]).norm(dim=1) < 0.03).all()
 
 
-def test_the_loss_of_a_batch_weighs_each_pair_by_its_place() -> None:
+@pytest.mark.parametrize("both_directions", [False, True])
+def test_the_loss_of_a_batch_weighs_each_pair_by_its_place(both_directions: bool) -> None:
     model = network().eval()
     images, planted = pairs()
     loss = RelativePoseLoss()
@@ -112,11 +118,14 @@ def test_the_loss_of_a_batch_weighs_each_pair_by_its_place() -> None:
     expected = []
     for n in batch.tolist():
         for k, weight in enumerate((2 / 3, 1 / 3)):
-            view, source = planted.views[n, k], planted.source[n]
-            poses = model(model.backbone(images[view][None]), model.backbone(images[source][None]))
+            view, source = (model.backbone(images[i][None]) for i in (planted.views[n, k], planted.source[n]))
             truth = (planted.quaternion[n, k][None], planted.translation[n, k][None])
-            expected.append(weight * loss(poses, truth).sum() / 2)
-    torch.testing.assert_close(batch_loss(model, loss, images, planted, batch), torch.stack(expected).sum())
+            pair = loss(model(view, source), truth).sum()
+            if both_directions:
+                pair = (pair + loss(model(source, view), inverse(*truth)).sum()) / 2
+            expected.append(weight * pair / 2)
+    found = batch_loss(model, loss, images, planted, batch, both_directions)
+    torch.testing.assert_close(found, torch.stack(expected).sum())
 
 
 def test_each_layer_adds_to_the_pose_before_it() -> None:
