@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from padbench_rpepad.training import Schedule, train
 _FILE = "irprn.safetensors"
 _COUNTS = "match_counts.safetensors"
 _MULTIPLE = 32
-# A rendering at a training camera shows the same as its image, so that this decides nothing but a rendering's cost.
+# Retrieval hands a training camera on as it is; a novel one differs from every training camera by far more.
 _SAME_CAMERA = 1e-6
 
 
@@ -80,7 +81,7 @@ class RelativePoseRegression:
         self._top_views = top_views
         self._sizes = {"layers": refinement_layers, "width": width, "hidden": hidden, "kernels": kernels}
         self._weight = backbone_weight(backbone)
-        self._backbone = Backbone(backbone, stages, frozen_stages).to(runtime.device)
+        self._pretrained = Backbone(backbone, stages, frozen_stages).to(runtime.device)
         self._input_size = input_size
         self._schedule = Schedule(epochs, learning_rate, late_learning_rate, late_from, batch_size, both_directions)
         self._network: RelativePoseNetwork | None = None
@@ -154,8 +155,8 @@ class RelativePoseRegression:
         self._size = tuple(
             max(_MULTIPLE, round(length * scale / _MULTIPLE) * _MULTIPLE) for length in (cameras.height, cameras.width)
         )
-        # The shape of the feature map, without touching the statistics of the backbone's normalisation.
-        self._backbone.eval()
+        # A copy, so that another fit starts from the pretrained weights again.
+        self._backbone = copy.deepcopy(self._pretrained).eval()
         with torch.no_grad():
             example = self._backbone(self._prepare(gallery.image(0)[None]))
         channels, height, width = example.shape[1:]

@@ -112,15 +112,17 @@ def test_a_fit_taken_up_from_its_scratch_folder_is_the_same(
     initial = Cameras.stack([few.views[0].camera])
     image = few.views[2].image()[None]
 
-    def fitted(runtime: Runtime) -> Tensor:
+    def fitted(runtime: Runtime, times: int = 1) -> Tensor:
         estimator = RelativePoseRegression(runtime, **settings)
-        estimator.fit(few, representation)
+        for _ in range(times):
+            estimator.fit(few, representation)
         return estimator.estimate(image, initial).world_to_camera
 
     whole = fitted(RUNTIME)
     with pytest.raises(KeyboardInterrupt):
         fitted(replace(RUNTIME, scratch=tmp_path, progress=CutShort()))
     assert torch.equal(fitted(replace(RUNTIME, scratch=tmp_path)), whole)
+    assert torch.equal(fitted(RUNTIME, times=2), whole)  # nothing of an earlier fit is left
     assert not torch.equal(fitted(replace(RUNTIME, seed=1)), whole)
 
 
