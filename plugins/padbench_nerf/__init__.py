@@ -5,6 +5,7 @@ from __future__ import annotations
 from padbench.hookspecs import Registry, hookimpl
 
 padbench_api_version = 1
+padbench_warmup = "padbench_nerf.warmup:compile_kernels"
 
 
 @hookimpl
