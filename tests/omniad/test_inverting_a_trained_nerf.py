@@ -45,7 +45,7 @@ def rotation_errors(estimated: Cameras) -> Tensor:
 
 
 def test_poses_come_nearer_and_do_not_depend_on_the_batch(field: NeuralRadianceField) -> None:
-    estimator = InverseNeRF(RUNTIME, steps=200, rays=256)
+    estimator = InverseNeRF(RUNTIME, steps=120, rays=128)
     estimator.fit(ball_scene.scene(), field)
     images = field.render(TRUE).rgb
     poses = estimator.estimate(images, NEAR)

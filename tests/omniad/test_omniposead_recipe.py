@@ -12,8 +12,16 @@ from padbench.runner import Settings, run_unit
 from padbench.store import RunFolder, Unit
 
 SIZE = 96
-QUERIES = 3
-MINIATURE = ("representation.iterations=300", "representation.rays=512", "pose.1.steps=100", "pose.1.rays=256")
+QUERIES = 2
+MINIATURE = (
+    "representation.iterations=200",
+    "representation.rays=384",
+    "representation.samples=16",
+    "representation.fine_samples=12",
+    "representation.log2_table_size=13",
+    "pose.1.steps=100",
+    "pose.1.rays=128",
+)
 
 
 def test_the_profile_paper_has_the_published_numbers() -> None:
