@@ -59,7 +59,7 @@ class RelativePoseRegression:
         hidden: int = 128,
         kernels: int = 4,
         backbone: BackboneName = "efficientnet_lite0",
-        stages: int = 6,
+        stages: int = 5,
         frozen_stages: int = 4,
         input_size: int = 128,
         epochs: int = 35,
