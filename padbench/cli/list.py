@@ -89,7 +89,9 @@ def _line(row: dict[str, Any]) -> str:
 def _print_details(row: dict[str, Any]) -> None:
     paper = row["paper"]
     click.echo(f"    paper      {paper['title']} ({paper['venue']} {paper['year']}) {paper['url']}")
-    click.echo(f"    code       {row['code']['url'] or 'none published'} ({row['code']['licence'] or 'no licence'})")
+    click.echo(
+        f"    code       {row['code']['url'] or 'none published'} ({row['code']['licence'] or 'licence not stated'})"
+    )
     click.echo(f"    reference  {row['reference']}")
     for profile, deviations in row["deviations"].items():
         for deviation in deviations:

@@ -13,16 +13,15 @@ from padbench.errors import UserError
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Cameras, Scene
 from padbench.weights import hashes
-from padbench_gaussians.camera_rig import camera_centres, focus
+from padbench_gaussians.camera_rig import focus
 from padbench_nerf.rays import pixel_rays
 from padbench_omniad.camera_motion import move_cameras
 from padbench_omniad.interest_regions import draw_pixels, interest_region
 from padbench_retrieval.local_features import local_features
 from padbench_retrieval.weights import WEIGHTS
-from padbench_splatpose.screw_axis import screw_motion
+from padbench_splatpose.screw_axis import screw_motion, translation_unit
 
 _START = 1e-6
-_MAD_DISTANCE = 4.0
 
 
 class RayColours(Protocol):
@@ -57,8 +56,8 @@ class InverseNeRF:
 
     Adam on a screw axis (omega, v) and theta, by whose motion the initial camera moves in the world, with the squared
     error between the rendered and the query's colours on rays of interest regions. The motion turns about the point
-    that the training cameras look at. Its translation is in a quarter of their mean distance from there: MAD's units,
-    wherever a scene has others. The parameters start from N(0, 1e-6).
+    that the training cameras look at; its translation is in units of `screw_axis.translation_unit`. The parameters
+    start from N(0, 1e-6).
 
     steps: of Adam. learning_rate, decay: step k uses learning_rate * decay^((k + 1) / 100). beta1, beta2: Adam's. rays:
     drawn anew for each step. kernel_size, dilations: see `interest_region`. features, max_keypoints: of the query's key
@@ -110,8 +109,7 @@ class InverseNeRF:
         self._field = representation
         cameras = Cameras.stack([view.camera for view in scene.views], self._device)
         centre = focus(cameras)
-        distance = float((camera_centres(cameras) - centre).norm(dim=1).mean())
-        self._unit = distance / _MAD_DISTANCE or 1.0
+        self._unit = translation_unit(cameras, centre)
         self._centre = centre.float()
 
     def estimate(self, images: Tensor, initial: Poses | None) -> Poses:  # images: (B, 3, H, W)

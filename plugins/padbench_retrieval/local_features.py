@@ -35,6 +35,8 @@ class Keypoints:
         return int(self.positions.shape[0])
 
 
+_SMALLEST = 32
+
 Detect = Callable[[Tensor], Keypoints]
 
 
@@ -57,6 +59,10 @@ def _xfeat(max_keypoints: int, device: str) -> Detect:
 
     def detect(image: Tensor) -> Keypoints:
         height, width = image.shape[-2:]
+        if min(height, width) < _SMALLEST:
+            raise UserError(
+                f"xfeat needs images of at least {_SMALLEST} px a side, not {width}x{height}: raise image_size"
+            )
         # XFeat works on the image resized to multiples of 32 and reports that image's pixel indices times the
         # ratio, so the centre of such a pixel is half a ratio further.
         ratio = torch.tensor([width / _multiple_of_32(width), height / _multiple_of_32(height)], device=device)

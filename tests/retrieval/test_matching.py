@@ -212,3 +212,8 @@ def test_gallery_counts_are_those_of_each_pair(seed: int, query: int, views: lis
     gallery = [described(seed + 1 + index, count) for index, count in enumerate(views)]
     counts = Gallery(gallery).mutual_counts(keypoints, 0.3)
     assert counts.tolist() == [len(mutual_nearest_neighbours(keypoints, view, 0.3)) for view in gallery]
+
+
+def test_an_image_too_small_for_xfeat_is_refused_in_a_sentence(matcher: LocalFeatureMatcher) -> None:
+    with pytest.raises(UserError, match="at least 32 px a side, not 40x24: raise image_size"):
+        matcher.extract(torch.zeros(1, 3, 24, 40))
