@@ -24,7 +24,7 @@ from padbench_rpepad.network import RelativePoseNetwork
 from padbench_rpepad.pairs import training_pairs
 from padbench_rpepad.relative_pose import compose
 from padbench_rpepad.rvss import ViewGallery
-from padbench_rpepad.training import Schedule, train
+from padbench_rpepad.training import Decay, Schedule, train
 
 _FILE = "irprn.safetensors"
 _COUNTS = "match_counts.safetensors"
@@ -40,7 +40,7 @@ class RelativePoseRegression:
     `match_counts.match_counts`; used in `fit` only. top_views: K of MPTS. refinement_layers, width, hidden, kernels:
     see `network.RelativePoseNetwork`. backbone, stages, frozen_stages: see `backbone.Backbone`. input_size: longer side
     of the network's input in px; both sides are rounded to multiples of 32. epochs, learning_rate, late_learning_rate,
-    late_from, batch_size, both_directions: see `training.Schedule`. Implements `interfaces.PoseEstimator`.
+    decay, late_from, batch_size, random_directions: see `training.Schedule`. Implements `interfaces.PoseEstimator`.
     """
 
     def __init__(
@@ -65,9 +65,10 @@ class RelativePoseRegression:
         epochs: int = 35,
         learning_rate: float = 1e-3,
         late_learning_rate: float = 1e-4,
+        decay: Decay = "step",
         late_from: int = 20,
         batch_size: int = 32,
-        both_directions: bool = False,
+        random_directions: bool = False,
     ) -> None:
         least = {"top_views": top_views, "width": width, "hidden": hidden, "kernels": kernels, "epochs": epochs}
         for name, value in {**least, "input_size": input_size, "batch_size": batch_size}.items():
@@ -83,7 +84,9 @@ class RelativePoseRegression:
         self._weight = backbone_weight(backbone)
         self._pretrained = Backbone(backbone, stages, frozen_stages).to(runtime.device)
         self._input_size = input_size
-        self._schedule = Schedule(epochs, learning_rate, late_learning_rate, late_from, batch_size, both_directions)
+        self._schedule = Schedule(
+            epochs, learning_rate, late_learning_rate, decay, late_from, batch_size, random_directions
+        )
         self._network: RelativePoseNetwork | None = None
 
     def weights(self) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -17,23 +18,38 @@ from padbench_rpepad.network import RelativePoseNetwork
 from padbench_rpepad.pairs import TrainingPairs
 from padbench_rpepad.relative_pose import inverse
 
+Decay = Literal["step", "cosine"]
+
 _FILE = "training.pt"
+_WARM_UP = 0.05
+_FIRST_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """late_learning_rate holds from epoch `late_from` on. batch_size: source images, each with all its pairs.
+    """The published schedule has the decay "step": late_learning_rate holds from epoch `late_from` on.
 
-    both_directions: every pair is also learned from the source image to the training view. The paper pairs training
-    views with novel ones in training, but takes novel views, too, for the gallery at inference.
+    decay "cosine": the rate rises over the first twentieth and falls along a cosine to late_learning_rate. batch_size:
+    source images, each with all its pairs. random_directions: half of the pairs, drawn anew for each batch, are learned
+    from the source image to the training view. The paper pairs training views with novel ones in training, but takes
+    novel views, too, for the gallery at inference.
     """
 
     epochs: int
     learning_rate: float
     late_learning_rate: float
+    decay: Decay
     late_from: int
     batch_size: int
-    both_directions: bool
+    random_directions: bool
+
+    def rate(self, epoch: int, progress: float) -> float:
+        """The learning rate of a batch. progress: the share of all batches that are done, in [0, 1)."""
+        if self.decay == "step":
+            return self.late_learning_rate if epoch >= self.late_from else self.learning_rate
+        span = self.learning_rate - self.late_learning_rate
+        falling = self.late_learning_rate + span * (1 + math.cos(math.pi * progress)) / 2
+        return falling * min(1.0, _FIRST_SHARE + progress / _WARM_UP)
 
 
 def train(
@@ -48,8 +64,8 @@ def train(
 ) -> None:
     """Train the network in place by Adam on Eq. 8.
 
-    generator: a CPU generator that orders the images. scratch: where a checkpoint is kept after every epoch and looked
-    for at first. On the CPU the weights are bit-identical whether the training was interrupted or not.
+    generator: a CPU generator that draws the order and the directions. scratch: where a checkpoint is kept after every
+    epoch and looked for at first. On the CPU the weights are bit-identical whether the training was interrupted or not.
     """
     loss = RelativePoseLoss().to(prepared.device)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -58,12 +74,16 @@ def train(
     done = checkpoint.restore()
     network.train()
     for epoch in progress.track(range(done, schedule.epochs), "training irprn"):
-        late = epoch >= schedule.late_from
-        optimizer.param_groups[0]["lr"] = schedule.late_learning_rate if late else schedule.learning_rate
-        for batch in torch.split(torch.randperm(len(pairs.source), generator=generator), schedule.batch_size):
+        batches = torch.split(torch.randperm(len(pairs.source), generator=generator), schedule.batch_size)
+        for number, batch in enumerate(batches):
+            share = (epoch + number / len(batches)) / schedule.epochs
+            optimizer.param_groups[0]["lr"] = schedule.rate(epoch, share)
+            reversed_pairs = torch.zeros(len(batch), pairs.views.shape[1], dtype=torch.bool)
+            if schedule.random_directions:
+                reversed_pairs = torch.rand(reversed_pairs.shape, generator=generator) < 0.5
             optimizer.zero_grad()
-            indices = batch.to(prepared.device)
-            batch_loss(network, loss, prepared, pairs, indices, schedule.both_directions).backward()  # type: ignore[no-untyped-call]
+            device = prepared.device
+            batch_loss(network, loss, prepared, pairs, batch.to(device), reversed_pairs.to(device)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         checkpoint.save(epoch + 1)
     network.eval()
@@ -75,9 +95,9 @@ def batch_loss(
     prepared: Tensor,  # (G, ...)
     pairs: TrainingPairs,
     batch: Tensor,  # (B,) indices into the pairs' source images
-    both_directions: bool,
+    reversed_pairs: Tensor,  # (B, K) bool: learned from the source image to the view
 ) -> Tensor:
-    """Eq. 8, averaged over the source images of the batch and, if so wanted, over both directions."""
+    """Eq. 8, averaged over the source images of the batch."""
     views, count = pairs.views[batch], pairs.views.shape[1]
     # A training view that is paired with several sources passes the backbone once.
     distinct, place = torch.unique(views, return_inverse=True)
@@ -85,12 +105,18 @@ def batch_loss(
     gallery = features[place.flatten()]
     query = features[len(distinct) :].repeat_interleave(count, dim=0)
     truth = (pairs.quaternion[batch].flatten(0, 1), pairs.translation[batch].flatten(0, 1))
-    losses: Tensor = loss(network(gallery, query), truth)
-    if both_directions:
-        losses = (losses + loss(network(query, gallery), inverse(*truth))) / 2
+    backwards = inverse(*truth)
+    swap = reversed_pairs.flatten()
+    first, second = torch.where(_like(swap, query), query, gallery), torch.where(_like(swap, query), gallery, query)
+    quaternion, translation = (torch.where(_like(swap, a), a, b) for a, b in zip(backwards, truth, strict=True))
+    losses: Tensor = loss(network(first, second), (quaternion, translation))
     losses = losses.view(-1, count)
     mean: Tensor = (losses * pair_weights(count).to(losses)).sum(dim=1).mean()
     return mean
+
+
+def _like(choice: Tensor, values: Tensor) -> Tensor:  # (B,), (B, ...)
+    return choice.view(-1, *[1] * (values.dim() - 1))
 
 
 class _Checkpoint:

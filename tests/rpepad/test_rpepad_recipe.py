@@ -40,7 +40,8 @@ def test_the_paper_profile_has_the_published_settings() -> None:
         "late_learning_rate": 1e-4,
         "late_from": 20,
         "batch_size": 32,
-        "both_directions": False,
+        "decay": "step",
+        "random_directions": False,
     }
     parameters = method.pose[1].parameters
     assert {name: parameters[name] for name in stated} == stated

@@ -18,7 +18,13 @@ from padbench_rpepad.relative_pose import inverse
 from padbench_rpepad.training import Schedule, batch_loss, train
 
 SCHEDULE = Schedule(
-    epochs=5, learning_rate=1e-2, late_learning_rate=1e-3, late_from=3, batch_size=4, both_directions=True
+    epochs=5,
+    learning_rate=1e-2,
+    late_learning_rate=1e-3,
+    decay="cosine",
+    late_from=3,
+    batch_size=4,
+    random_directions=True,
 )
 
 
@@ -95,7 +101,13 @@ def test_the_planted_poses_of_a_few_pairs_are_learned() -> None:
     model = network()
     images, planted = pairs(sources=3)
     schedule = Schedule(
-        epochs=250, learning_rate=1e-2, late_learning_rate=1e-3, late_from=180, batch_size=3, both_directions=False
+        epochs=250,
+        learning_rate=1e-2,
+        late_learning_rate=1e-3,
+        decay="step",
+        late_from=180,
+        batch_size=3,
+        random_directions=False,
     )
     generator = torch.Generator().manual_seed(0)
     train(model, images, planted, schedule=schedule, generator=generator, scratch=None, progress=SilentProgress())
@@ -109,23 +121,34 @@ def test_the_planted_poses_of_a_few_pairs_are_learned() -> None:
         assert ((translation - planted.translation[:, k]).norm(dim=1) < 0.03).all()
 
 
-@pytest.mark.parametrize("both_directions", [False, True])
-def test_the_loss_of_a_batch_weighs_each_pair_by_its_place(both_directions: bool) -> None:
+def test_the_loss_of_a_batch_weighs_each_pair_by_its_place() -> None:
     model = network().eval()
     images, planted = pairs()
     loss = RelativePoseLoss()
     batch = torch.tensor([7, 2])
+    backwards = torch.tensor([[False, True], [True, False]])
     expected = []
-    for n in batch.tolist():
+    for i, n in enumerate(batch.tolist()):
         for k, weight in enumerate((2 / 3, 1 / 3)):
             view, source = (model.backbone(images[i][None]) for i in (planted.views[n, k], planted.source[n]))
             truth = (planted.quaternion[n, k][None], planted.translation[n, k][None])
-            pair = loss(model(view, source), truth).sum()
-            if both_directions:
-                pair = (pair + loss(model(source, view), inverse(*truth)).sum()) / 2
-            expected.append(weight * pair / 2)
-    found = batch_loss(model, loss, images, planted, batch, both_directions)
+            pair = loss(model(source, view), inverse(*truth)) if backwards[i, k] else loss(model(view, source), truth)
+            expected.append(weight * pair.sum() / 2)
+    found = batch_loss(model, loss, images, planted, batch, backwards)
     torch.testing.assert_close(found, torch.stack(expected).sum())
+
+
+def test_the_rate_steps_as_published_or_warms_up_and_falls() -> None:
+    step = Schedule(35, 1e-3, 1e-4, "step", 20, 32, False)
+    assert [step.rate(epoch, epoch / 35) for epoch in (0, 19, 20, 34)] == [1e-3, 1e-3, 1e-4, 1e-4]
+    cosine = Schedule(10, 3e-3, 0.0, "cosine", 0, 8, True)
+    rates = [cosine.rate(0, share / 1000) for share in range(1000)]
+    top = rates.index(max(rates))
+    assert rates[0] == pytest.approx(0.02 * 3e-3)
+    assert 40 < top < 60 and rates[top] == pytest.approx(3e-3, rel=0.02)
+    assert all(a > b for a, b in zip(rates[top:], rates[top + 1 :], strict=False))
+    assert rates[500] == pytest.approx(1.5e-3)
+    assert rates[-1] < 1e-6
 
 
 def test_each_layer_adds_to_the_pose_before_it() -> None:
