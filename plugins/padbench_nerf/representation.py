@@ -19,6 +19,7 @@ from padbench.atomic import write_atomically, write_json_atomically
 from padbench.errors import UserError
 from padbench.interfaces import Rendering, Runtime
 from padbench.scene import Cameras, Scene
+from padbench_gaussians.initialisation import covered_edges
 from padbench_nerf.rays import Bounds, object_bounds, pixel_grid, pixel_rays
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _FILE = "nerf.safetensors"
 _HISTORY = "training.json"
 _CHUNK = 4096  # rays
+_COVERED = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +38,10 @@ class NeuralRadianceField:
 
     field: "vanilla" (see `fields.VanillaNeRF`) or "hash-grid" (see `fields.HashGridNeRF`). samples, fine_samples,
     width, levels, max_resolution, log2_table_size: of the field; the last three of the hash grid only. radius: of the
-    ball that is sampled, as a share of the largest ball that all training cameras see whole. background: "white" paints
-    what no density covers; "fitted" learns all that the cameras see, in contracted space (mip-NeRF 360, Eq. 10).
-    iterations, rays, foreground_share, learning_rate, learning_rate_final, check_at, min_psnr: see
-    `training.Schedule`. retries: how often a failed training is begun again with the next seed.
+    ball that is sampled, as a share of the largest ball that all training cameras see whole. Where most of the images'
+    edges are white, white is painted behind the ball; else all that the cameras see is fitted, in contracted space
+    (mip-NeRF 360, Eq. 10). iterations, rays, foreground_share, learning_rate, learning_rate_final, check_at, min_psnr:
+    see `training.Schedule`. retries: how often a failed training is begun again with the next seed.
     """
 
     def __init__(
@@ -54,7 +56,6 @@ class NeuralRadianceField:
         max_resolution: int = 256,
         log2_table_size: int = 17,
         radius: float = 1.0,
-        background: Literal["white", "fitted"] = "white",
         iterations: int = 2500,
         rays: int = 1024,
         foreground_share: float = 0.5,
@@ -87,7 +88,6 @@ class NeuralRadianceField:
         self._sizes = (samples, fine_samples, width)
         self._grid = (levels, max_resolution, log2_table_size)
         self._radius = radius
-        self._fitted_background = background == "fitted"
         self._schedule = Schedule(
             iterations=iterations,
             rays=rays,
@@ -99,7 +99,7 @@ class NeuralRadianceField:
         )
         self._retries = retries
         self._network: VanillaNeRF | HashGridNeRF | None = None
-        self._bounds = Bounds(torch.zeros(3), 1.0, self._fitted_background)
+        self._bounds = Bounds(torch.zeros(3), 1.0, unbounded=False)
         self._history: list[dict[str, float | bool]] = []
 
     @property
@@ -123,10 +123,10 @@ class NeuralRadianceField:
             raise UserError(f"the scene {scene.name} cannot be fitted by nerf: {error}") from error
         progress = self._runtime.progress
         images = torch.stack([view.image() for view in progress.track(scene.views, "reading views")]).to(device)
+        unbounded = covered_edges(images, torch.ones(3, device=device)) > _COVERED
         # The share of a dark foreground is a notion of the white background.
-        share = 0.0 if self._fitted_background else self._schedule.foreground_share
-        rays = TrainingRays(images, cameras, share)
-        self._bounds = object_bounds(cameras, self._radius, self._fitted_background)
+        rays = TrainingRays(images, cameras, 0.0 if unbounded else self._schedule.foreground_share)
+        self._bounds = object_bounds(cameras, self._radius, unbounded)
         self._history = []
         for seed in range(self._runtime.seed, self._runtime.seed + self._retries + 1):
             # nerfstudio initialises networks and jitters samples by torch's global generator.
@@ -151,7 +151,7 @@ class NeuralRadianceField:
         reached = ", ".join(f"{attempt['psnr']:.1f}" for attempt in self._history)
         raise UserError(
             f"all {len(self._history)} trainings of nerf on {scene.name} failed: {reached} dB on training rays, less "
-            f"than min_psnr {self._schedule.min_psnr}: check the poses, or change iterations, background or min_psnr"
+            f"than min_psnr {self._schedule.min_psnr}: check the poses, or change iterations or min_psnr"
         )
 
     def render_rays(self, origins: Tensor, directions: Tensor) -> RenderedRays:  # (R, 3), (R, 3) of length 1, world
@@ -183,6 +183,7 @@ class NeuralRadianceField:
         state = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
         state["bounds.centre"] = self._bounds.centre
         state["bounds.radius"] = torch.tensor(self._bounds.radius, dtype=torch.float64)
+        state["bounds.unbounded"] = torch.tensor(self._bounds.unbounded)
         write_atomically(folder / _FILE, save(state))
         write_json_atomically(folder / _HISTORY, {"trainings": self._history})
 
@@ -192,13 +193,13 @@ class NeuralRadianceField:
             state = load_file(folder / _FILE, device=self._runtime.device)
             history = json.loads((folder / _HISTORY).read_text())["trainings"]
             centre, radius = state.pop("bounds.centre"), float(state.pop("bounds.radius"))
+            self._bounds = Bounds(centre, radius, bool(state.pop("bounds.unbounded")))
             with torch.random.fork_rng():
                 network = self._build()
             network.load_state_dict(state)
         except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
             problem = " ".join(str(error).split())
             raise UserError(f"the nerf in {folder} cannot be read ({problem}): fit anew with --overwrite") from error
-        self._bounds = Bounds(centre, radius, self._fitted_background)
         self._network, self._history = _frozen(network), history
 
     def _build(self) -> VanillaNeRF | HashGridNeRF:
@@ -206,9 +207,9 @@ class NeuralRadianceField:
 
         network: VanillaNeRF | HashGridNeRF
         if self._field == "vanilla":
-            network = VanillaNeRF(*self._sizes, self._fitted_background)
+            network = VanillaNeRF(*self._sizes, self._bounds.unbounded)
         else:
-            network = HashGridNeRF(*self._sizes, self._fitted_background, *self._grid)
+            network = HashGridNeRF(*self._sizes, self._bounds.unbounded, *self._grid)
         return network.to(self._runtime.device)
 
 

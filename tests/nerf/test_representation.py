@@ -185,7 +185,7 @@ def test_a_training_that_fails_early_is_not_taken_to_its_end_and_all_failures_ar
     assert [attempt["iterations"] for attempt in field.history] == [5, 5]
 
 
-def test_a_fitted_background_is_learnt() -> None:
+def test_a_background_that_covers_the_images_is_learnt(tmp_path: Path) -> None:
     """A room whose colour depends on the direction: white would be wrong everywhere."""
     pytest.importorskip("nerfstudio")
     scene = ball_scene.scene()
@@ -200,9 +200,13 @@ def test_a_fitted_background_is_learnt() -> None:
         return np.where(hit[..., None], picture, 0.5 + 0.4 * world).astype(np.float32)
 
     views = [type(view)(view.name, view.camera, partial(with_room, view)) for view in scene.views]
-    field = NeuralRadianceField(RUNTIME, **{**SMALL, "background": "fitted"})
+    field = NeuralRadianceField(RUNTIME, **SMALL)
     field.fit(Scene("room", views))
     rendered, image = field.render(Cameras.stack([views[0].camera])).rgb[0], views[0].image()
+    field.save(tmp_path)
+    loaded = NeuralRadianceField(RUNTIME, **SMALL)
+    loaded.load(tmp_path)
+    assert torch.equal(loaded.render(Cameras.stack([views[0].camera])).rgb[0], rendered)
     room = ~torch.from_numpy(ball_scene.hits(views[0].camera)[0])
     error = (rendered - image).square()
     assert float(error[:, room].mean()) < 0.2 * float(image[:, room].var())

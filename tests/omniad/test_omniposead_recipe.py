@@ -31,7 +31,6 @@ def test_the_profile_paper_has_the_published_numbers() -> None:
     assert method.representation is not None
     nerf, inerf = method.representation.parameters, method.pose[1].parameters
     assert (nerf["field"], nerf["width"], nerf["samples"], nerf["fine_samples"]) == ("vanilla", 256, 64, 64)
-    assert nerf["background"] == "white"
     assert (method.pose[0].name, method.detector.name) == ("loftr", "feature-mse")
     assert (inerf["steps"], inerf["learning_rate"], inerf["decay"], inerf["rays"]) == (300, 0.01, 0.8, 3072)
     assert (inerf["kernel_size"], inerf["dilations"]) == (5, 3)
