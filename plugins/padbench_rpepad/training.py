@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,31 +66,71 @@ def train(
     scratch: Path | None,
     progress: Progress,
 ) -> None:
-    """Train the network in place by Adam on Eq. 8.
+    """Train the network in place by Adam on Eq. 8; batch normalisation sees half a batch at a time.
 
     generator: a CPU generator that draws the order and the directions. scratch: where a checkpoint is kept after every
     epoch and looked for at first. On the CPU the weights are bit-identical whether the training was interrupted or not.
     """
     loss = RelativePoseLoss().to(prepared.device)
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam([*parameters, *loss.parameters()], lr=schedule.learning_rate)
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad] + list(loss.parameters())
+    optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
     checkpoint = _Checkpoint(scratch, network, loss, optimizer, generator)
     done = checkpoint.restore()
     network.train()
-    for epoch in progress.track(range(done, schedule.epochs), "training irprn"):
-        batches = torch.split(torch.randperm(len(pairs.source), generator=generator), schedule.batch_size)
-        for number, batch in enumerate(batches):
-            share = (epoch + number / len(batches)) / schedule.epochs
-            optimizer.param_groups[0]["lr"] = schedule.rate(epoch, share)
-            reversed_pairs = torch.zeros(len(batch), pairs.views.shape[1], dtype=torch.bool)
-            if schedule.random_directions:
-                reversed_pairs = torch.rand(reversed_pairs.shape, generator=generator) < 0.5
-            optimizer.zero_grad()
-            device = prepared.device
-            batch_loss(network, loss, prepared, pairs, batch.to(device), reversed_pairs.to(device)).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        checkpoint.save(epoch + 1)
+    networks = (network, _replica(network))
+
+    def gradient(part: tuple[RelativePoseNetwork, Tensor, Tensor]) -> tuple[Tensor, ...]:
+        model, batch, reversed_pairs = part
+        device = prepared.device
+        part_loss = batch_loss(model, loss, prepared, pairs, batch.to(device), reversed_pairs.to(device))
+        return torch.autograd.grad(part_loss * len(batch), parameters)
+
+    with _workers(prepared.device) as in_parallel:
+        for epoch in progress.track(range(done, schedule.epochs), "training irprn"):
+            batches = torch.split(torch.randperm(len(pairs.source), generator=generator), schedule.batch_size)
+            for number, batch in enumerate(batches):
+                share = (epoch + number / len(batches)) / schedule.epochs
+                optimizer.param_groups[0]["lr"] = schedule.rate(epoch, share)
+                reversed_pairs = torch.zeros(len(batch), pairs.views.shape[1], dtype=torch.bool)
+                if schedule.random_directions:
+                    reversed_pairs = torch.rand(reversed_pairs.shape, generator=generator) < 0.5
+                halves = zip(networks, torch.tensor_split(batch, 2), torch.tensor_split(reversed_pairs, 2), strict=True)
+                gradients = list(in_parallel(gradient, [half for half in halves if len(half[1])]))
+                for parameter, *of_halves in zip(parameters, *gradients, strict=True):
+                    parameter.grad = torch.stack(of_halves).sum(dim=0) / len(batch)
+                optimizer.step()
+            checkpoint.save(epoch + 1)
     network.eval()
+
+
+def _replica(network: RelativePoseNetwork) -> RelativePoseNetwork:
+    """The same parameters, with running statistics of its own."""
+    replica = copy.deepcopy(network)
+    for module, copied in zip(network.modules(), replica.modules(), strict=True):
+        copied._parameters.update(module._parameters)
+    return replica
+
+
+@contextmanager
+def _workers(device: torch.device) -> Iterator[Callable[..., Iterable[tuple[Tensor, ...]]]]:
+    """A `map` that works on the halves of a batch at the same time where torch may use several threads on a CPU.
+
+    Operations on small tensors gain nothing from a second thread, whole halves do. Each half is computed by one thread
+    whatever their number, so that it changes no result.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu":
+        yield map
+        return
+    torch.set_num_threads(1)
+    try:
+        if threads == 1:
+            yield map
+        else:
+            with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                yield pool.map
+    finally:
+        torch.set_num_threads(threads)
 
 
 def batch_loss(

@@ -165,3 +165,16 @@ def test_each_layer_adds_to_the_pose_before_it() -> None:
     torch.testing.assert_close(first, (coarse[0] + 0.25, coarse[1] + 0.25))
     torch.testing.assert_close(second, (coarse[0] + 0.5, coarse[1] + 0.5))
     assert len(network(layers=0)(features, features)) == 1
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = trained(None)
+        torch.set_num_threads(2)
+        together = trained(None)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(tensor, together[name]) for name, tensor in alone.items())
