@@ -88,10 +88,10 @@ def _line(row: dict[str, Any]) -> str:
 
 def _print_details(row: dict[str, Any]) -> None:
     paper = row["paper"]
-    click.echo(f"    paper      {paper['title']} ({paper['venue']} {paper['year']}) {paper['url']}")
-    click.echo(
-        f"    code       {row['code']['url'] or 'none published'} ({row['code']['licence'] or 'licence not stated'})"
-    )
+    published = " ".join(str(paper[key]) for key in ("venue", "year") if paper[key]) or "venue and year not stated"
+    click.echo(f"    paper      {paper['title']} ({published}) {paper['url'] or ''}".rstrip())
+    url, licence = row["code"]["url"], row["code"]["licence"]
+    click.echo(f"    code       {url} ({licence or 'licence not stated'})" if url else "    code       none published")
     click.echo(f"    reference  {row['reference']}")
     for profile, deviations in row["deviations"].items():
         for deviation in deviations:
