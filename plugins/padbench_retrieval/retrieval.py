@@ -6,19 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
-from padbench.atomic import write_atomically
 from padbench.errors import UserError
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Camera, Cameras, Scene
 from padbench_retrieval.gallery import Gallery
 from padbench_retrieval.local_features import Keypoints
 from padbench_retrieval.matching import LocalFeatureMatcher
-
-_FILE = "gallery.safetensors"
 
 
 class LightGlueRetrieval:
@@ -69,34 +64,12 @@ class LightGlueRetrieval:
 
     def save(self, folder: Path) -> None:
         """Write the features of the training views."""
-        views = self._gallery.views
-        stored = {
-            "keypoints": torch.tensor([len(view) for view in views]),
-            "image_size": torch.tensor([view.image_size for view in views]),
-            "positions": torch.cat([view.positions for view in views]),
-            "descriptors": torch.cat([view.descriptors for view in views]),
-            "scores": torch.cat([view.scores for view in views]),
-        }
-        write_atomically(folder / _FILE, save(stored))
+        self._gallery.save(folder)
 
     def load(self, folder: Path, scene: Scene, representation: Representation | None) -> None:
         """Read the features of the training views; raises UserError when they are those of other views."""
-        try:
-            stored = load_file(folder / _FILE, device=self._runtime.device)
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"{folder / _FILE} cannot be read ({error}): fit anew with --overwrite") from error
-        counts = stored["keypoints"].tolist()
-        if len(counts) != len(scene.views):
-            raise UserError(
-                f"{folder / _FILE} holds the features of {len(counts)} views, but {scene.name} has "
-                f"{len(scene.views)}: fit anew with --overwrite"
-            )
         self._cameras = _cameras(scene)
-        positions, descriptors, scores = (
-            torch.split(stored[name], counts) for name in ("positions", "descriptors", "scores")
-        )
-        sizes = [(width, height) for width, height in stored["image_size"].tolist()]
-        self._gallery = Gallery(list(map(Keypoints, positions, descriptors, scores, sizes)))
+        self._gallery = Gallery.load(folder, scene.name, len(scene.views), self._runtime.device)
 
     @torch.inference_mode()
     def _best_view(self, query: Keypoints) -> int:

@@ -7,20 +7,15 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
-from padbench.atomic import write_atomically
 from padbench.errors import UserError
 from padbench_retrieval.gallery import Gallery
-from padbench_retrieval.local_features import Keypoints
 from padbench_retrieval.loftr import LoFTRMatcher
 from padbench_retrieval.matching import LocalFeatureMatcher
 from padbench_rpepad.rvss import ViewGallery
 
 Matcher = Literal["xfeat", "aliked", "disk", "loftr"]
-_FILE = "gallery.safetensors"
 
 
 class MatchCounts(Protocol):
@@ -85,32 +80,11 @@ class LocalFeatureCounts:
 
     def save(self, folder: Path) -> None:
         """Write the descriptors of the views."""
-        views = self._gallery.views
-        stored = {
-            "keypoints": torch.tensor([len(view) for view in views]),
-            "image_size": torch.tensor([view.image_size for view in views]),
-            "positions": torch.cat([view.positions for view in views]),
-            "descriptors": torch.cat([view.descriptors for view in views]),
-            "scores": torch.cat([view.scores for view in views]),
-        }
-        write_atomically(folder / _FILE, save(stored))
+        self._gallery.save(folder)
 
     def load(self, folder: Path, gallery: ViewGallery) -> None:
         """See `MatchCounts`; raises UserError when the file is damaged or of another gallery."""
-        try:
-            stored = load_file(folder / _FILE, device=str(gallery.cameras.K.device))
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"{folder / _FILE} cannot be read ({error}): fit anew with --overwrite") from error
-        counts = stored["keypoints"].tolist()
-        if len(counts) != len(gallery):
-            raise UserError(
-                f"{folder / _FILE} holds the features of {len(counts)} views, but the gallery has {len(gallery)}: "
-                "fit anew with --overwrite"
-            )
-        names = ("positions", "descriptors", "scores")
-        positions, descriptors, scores = (torch.split(stored[name], counts) for name in names)
-        sizes = [(width, height) for width, height in stored["image_size"].tolist()]
-        self._gallery = Gallery(list(map(Keypoints, positions, descriptors, scores, sizes)))
+        self._gallery = Gallery.load(folder, "the gallery", len(gallery), str(gallery.cameras.K.device))
 
 
 class LoFTRCounts:
