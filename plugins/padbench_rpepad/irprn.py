@@ -25,6 +25,7 @@ from padbench_rpepad.pairs import training_pairs
 from padbench_rpepad.relative_pose import compose
 from padbench_rpepad.rvss import ViewGallery
 from padbench_rpepad.training import Decay, Schedule, train
+from padbench_rpepad.workers import workers
 
 _FILE = "irprn.safetensors"
 _COUNTS = "match_counts.safetensors"
@@ -100,9 +101,11 @@ class RelativePoseRegression:
         counts = self._match(gallery)
         pairs = training_pairs(counts, gallery.cameras.world_to_camera, self._top_views, self._extent)
         indices = progress.track(range(len(gallery)), "inputs of irprn")
+        with workers(self._runtime.device) as in_parallel:
+            prepared = list(in_parallel(lambda image: self._prepare(image[None]), map(gallery.image, indices)))
         train(
             network,
-            torch.cat([self._prepare(gallery.image(index)[None]) for index in indices]),
+            torch.cat(prepared),
             pairs,
             schedule=self._schedule,
             generator=torch.Generator().manual_seed(self._runtime.seed),
@@ -179,8 +182,8 @@ class RelativePoseRegression:
         matcher = match_counts(*self._matching, self._runtime.device)
         matcher.add(gallery, progress.track(range(gallery.training), "features of the training views"))
         novel = range(gallery.training, len(gallery)) or range(gallery.training)
-        rows = [matcher.counts(gallery.image(index)) for index in progress.track(novel, "matching the novel views")]
-        counts = torch.stack(rows).to(self._runtime.device)
+        counts = matcher.counts(map(gallery.image, progress.track(novel, "matching the novel views")))
+        counts = counts.to(self._runtime.device)
         if stored is not None:
             write_atomically(stored, save({"counts": counts}))
         return counts

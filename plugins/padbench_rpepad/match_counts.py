@@ -11,22 +11,24 @@ from torch import Tensor
 
 from padbench.errors import UserError
 from padbench_retrieval.gallery import Gallery
+from padbench_retrieval.local_features import Keypoints
 from padbench_retrieval.loftr import LoFTRMatcher
 from padbench_retrieval.matching import LocalFeatureMatcher
 from padbench_rpepad.rvss import ViewGallery
+from padbench_rpepad.workers import workers
 
 Matcher = Literal["xfeat", "aliked", "disk", "loftr"]
 
 
 class MatchCounts(Protocol):
-    """Counts the matches of an image with every view that was added."""
+    """Counts the matches of images with every view that was added."""
 
     def add(self, gallery: ViewGallery, indices: Iterable[int]) -> None:
         """Append views of the gallery; their counts come in this order."""
         ...
 
-    def counts(self, image: Tensor) -> Tensor:  # image: (3, H, W)
-        """The number of matches with each view, (V,) int64."""
+    def counts(self, images: Iterable[Tensor]) -> Tensor:  # images: (3, H, W) each
+        """The number of matches of each image with each view, (N, V) int64."""
         ...
 
     def weights(self) -> dict[str, str]:
@@ -53,26 +55,28 @@ def match_counts(matcher: Matcher, max_keypoints: int, min_cosine: float, device
         raise UserError(f"min_cosine must be in [0, 1), not {min_cosine}")
     if matcher == "loftr":
         return LoFTRCounts(LoFTRMatcher(device))
-    return LocalFeatureCounts(LocalFeatureMatcher(device, matcher, max_keypoints), min_cosine)
+    return LocalFeatureCounts(LocalFeatureMatcher(device, matcher, max_keypoints), min_cosine, device)
 
 
 class LocalFeatureCounts:
     """Mutual nearest neighbours of local features, those of the views extracted once."""
 
-    def __init__(self, matcher: LocalFeatureMatcher, min_cosine: float) -> None:
+    def __init__(self, matcher: LocalFeatureMatcher, min_cosine: float, device: str) -> None:
         self._matcher = matcher
+        self._device = device
         self._min_cosine = min_cosine
         self._gallery = Gallery([])
 
     def add(self, gallery: ViewGallery, indices: Iterable[int]) -> None:
         """See `MatchCounts`."""
-        views = [self._matcher.extract(gallery.image(index)[None])[0] for index in indices]
+        with workers(self._device) as in_parallel:
+            views = list(in_parallel(self._extract, map(gallery.image, indices)))
         self._gallery = Gallery([*self._gallery.views, *views])
 
-    @torch.inference_mode()
-    def counts(self, image: Tensor) -> Tensor:  # image: (3, H, W)
+    def counts(self, images: Iterable[Tensor]) -> Tensor:  # images: (3, H, W) each
         """See `MatchCounts`."""
-        return self._gallery.mutual_counts(self._matcher.extract(image[None])[0], self._min_cosine)
+        with workers(self._device) as in_parallel:
+            return torch.stack(list(in_parallel(self._count, images)))
 
     def weights(self) -> dict[str, str]:
         """See `MatchCounts`."""
@@ -84,7 +88,14 @@ class LocalFeatureCounts:
 
     def load(self, folder: Path, gallery: ViewGallery) -> None:
         """See `MatchCounts`; raises UserError when the file is damaged or of another gallery."""
-        self._gallery = Gallery.load(folder, "the gallery", len(gallery), str(gallery.cameras.K.device))
+        self._gallery = Gallery.load(folder, "the gallery", len(gallery), self._device)
+
+    def _extract(self, image: Tensor) -> Keypoints:  # image: (3, H, W)
+        return self._matcher.extract(image[None])[0]
+
+    @torch.inference_mode()
+    def _count(self, image: Tensor) -> Tensor:  # image: (3, H, W)
+        return self._gallery.mutual_counts(self._extract(image), self._min_cosine)
 
 
 class LoFTRCounts:
@@ -98,9 +109,14 @@ class LoFTRCounts:
         """See `MatchCounts`."""
         self._views += [(gallery, index) for index in indices]
 
-    def counts(self, image: Tensor) -> Tensor:  # image: (3, H, W)
+    def counts(self, images: Iterable[Tensor]) -> Tensor:  # images: (3, H, W) each
         """See `MatchCounts`."""
-        return torch.tensor([len(self._matcher.matches(image, view.image(index))[0]) for view, index in self._views])
+        return torch.tensor(
+            [
+                [len(self._matcher.matches(image, view.image(index))[0]) for view, index in self._views]
+                for image in images
+            ]
+        )
 
     def weights(self) -> dict[str, str]:
         """See `MatchCounts`."""

@@ -51,7 +51,7 @@ class NovelViewRetrieval:
         if self._gallery is None:
             raise RuntimeError("NovelViewRetrieval is used before fit or load")
         # Of equal numbers the first view wins.
-        best = [int(self._counts.counts(image).argmax()) for image in images]
+        best = self._counts.counts(images).argmax(dim=1).tolist()
         cameras = self._gallery.cameras
         return Cameras(cameras.K[best], cameras.world_to_camera[best], cameras.width, cameras.height)
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import copy
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +18,7 @@ from padbench_rpepad.loss import RelativePoseLoss, pair_weights
 from padbench_rpepad.network import RelativePoseNetwork
 from padbench_rpepad.pairs import TrainingPairs
 from padbench_rpepad.relative_pose import inverse
+from padbench_rpepad.workers import workers
 
 Decay = Literal["step", "cosine"]
 
@@ -85,7 +83,7 @@ def train(
         part_loss = batch_loss(model, loss, prepared, pairs, batch.to(device), reversed_pairs.to(device))
         return torch.autograd.grad(part_loss * len(batch), parameters)
 
-    with _workers(prepared.device) as in_parallel:
+    with workers(prepared.device.type) as in_parallel:
         for epoch in progress.track(range(done, schedule.epochs), "training irprn"):
             batches = torch.split(torch.randperm(len(pairs.source), generator=generator), schedule.batch_size)
             for number, batch in enumerate(batches):
@@ -109,28 +107,6 @@ def _replica(network: RelativePoseNetwork) -> RelativePoseNetwork:
     for module, copied in zip(network.modules(), replica.modules(), strict=True):
         copied._parameters.update(module._parameters)
     return replica
-
-
-@contextmanager
-def _workers(device: torch.device) -> Iterator[Callable[..., Iterable[tuple[Tensor, ...]]]]:
-    """A `map` that works on the halves of a batch at the same time where torch may use several threads on a CPU.
-
-    Operations on small tensors gain nothing from a second thread, whole halves do. Each half is computed by one thread
-    whatever their number, so that it changes no result.
-    """
-    threads = torch.get_num_threads()
-    if device.type != "cpu":
-        yield map
-        return
-    torch.set_num_threads(1)
-    try:
-        if threads == 1:
-            yield map
-        else:
-            with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                yield pool.map
-    finally:
-        torch.set_num_threads(threads)
 
 
 def batch_loss(
