@@ -41,7 +41,8 @@ class RelativePoseRegression:
     `match_counts.match_counts`; used in `fit` only. top_views: K of MPTS. refinement_layers, width, hidden, kernels:
     see `network.RelativePoseNetwork`. backbone, stages, frozen_stages: see `backbone.Backbone`. input_size: longer side
     of the network's input in px; both sides are rounded to multiples of 32. epochs, learning_rate, late_learning_rate,
-    decay, late_from, batch_size, random_directions: see `training.Schedule`. Implements `interfaces.PoseEstimator`.
+    decay, late_from, batch_size, random_directions, weight_decay: see `training.Schedule`. Implements
+    `interfaces.PoseEstimator`.
     """
 
     def __init__(
@@ -70,11 +71,14 @@ class RelativePoseRegression:
         late_from: int = 20,
         batch_size: int = 32,
         random_directions: bool = False,
+        weight_decay: float = 0.0,
     ) -> None:
         least = {"top_views": top_views, "width": width, "hidden": hidden, "kernels": kernels, "epochs": epochs}
         for name, value in {**least, "input_size": input_size, "batch_size": batch_size}.items():
             if value < 1:
                 raise UserError(f"irprn needs {name} of at least 1, not {value}: mend the recipe")
+        if weight_decay < 0:
+            raise UserError(f"irprn needs weight_decay of at least 0, not {weight_decay}: mend the recipe")
         if refinement_layers < 0:
             raise UserError(f"irprn needs refinement_layers of at least 0, not {refinement_layers}: mend the recipe")
         self._runtime = runtime
@@ -86,7 +90,7 @@ class RelativePoseRegression:
         self._pretrained = Backbone(backbone, stages, frozen_stages).to(runtime.device)
         self._input_size = input_size
         self._schedule = Schedule(
-            epochs, learning_rate, late_learning_rate, decay, late_from, batch_size, random_directions
+            epochs, learning_rate, late_learning_rate, decay, late_from, batch_size, random_directions, weight_decay
         )
         self._network: RelativePoseNetwork | None = None
 

@@ -34,7 +34,8 @@ class Schedule:
     decay "cosine": the rate rises over the first twentieth and falls along a cosine to late_learning_rate. batch_size:
     source images, each with all its pairs. random_directions: half of the pairs, drawn anew for each batch, are learned
     from the source image to the training view. The paper pairs training views with novel ones in training, but takes
-    novel views, too, for the gallery at inference.
+    novel views, too, for the gallery at inference. weight_decay: decoupled (AdamW, Loshchilov & Hutter 2019); 0 leaves
+    Adam.
     """
 
     epochs: int
@@ -44,6 +45,7 @@ class Schedule:
     late_from: int
     batch_size: int
     random_directions: bool
+    weight_decay: float = 0.0
 
     def rate(self, epoch: int, progress: float) -> float:
         """The learning rate of a batch. progress: the share of all batches that are done, in [0, 1)."""
@@ -71,7 +73,7 @@ def train(
     """
     loss = RelativePoseLoss().to(prepared.device)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad] + list(loss.parameters())
-    optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
+    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     checkpoint = _Checkpoint(scratch, network, loss, optimizer, generator)
     done = checkpoint.restore()
     network.train()
