@@ -1,9 +1,15 @@
-"""Where data sets are found: `--data`, else `$PADBENCH_DATA`, else `~/.cache/padbench/data`."""
+"""Where padbench keeps files: data sets in `--data`, else `$PADBENCH_DATA`, else `data` of the cache folder."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+
+def cache_root() -> Path:
+    """The folder for whatever padbench keeps between runs: `$PADBENCH_HOME`, else `~/.cache/padbench`."""
+    home = os.environ.get("PADBENCH_HOME")
+    return Path(home).expanduser() if home else Path.home() / ".cache" / "padbench"
 
 
 def data_root() -> Path:

@@ -23,6 +23,8 @@ API_VERSION = 1
 
 Item = TypeVar("Item")
 
+_FARTHEST = 0.8
+
 Poses: TypeAlias = Cameras
 """The estimated cameras of a batch of queries."""
 
@@ -61,18 +63,36 @@ class Rendering:
     depth: Tensor  # (B, 1, H, W) scene units
     alpha: Tensor  # (B, 1, H, W)
 
+    def depth_image(self) -> Tensor:
+        """The depth as an image, (B, 1, H, W) in [0, 1]: 0 where it is nearest, 0.8 where farthest, 1 beside it.
+
+        What is half covered is that far on the way to 1. It depends on nothing but the object's own depths.
+        """
+        import torch
+
+        covered = self.alpha > 0.5
+        low = torch.where(covered, self.depth, torch.inf).amin((1, 2, 3), keepdim=True)
+        high = torch.where(covered, self.depth, -torch.inf).amax((1, 2, 3), keepdim=True)
+        depth = torch.where(self.alpha > 0, self.depth, low)
+        share = ((depth - low) / (high - low).clamp(min=1e-6)).clamp(0, 1)
+        image = 1 - self.alpha * (1 - _FARTHEST * share)
+        # Where nothing is covered, low and high are infinite.
+        return torch.where(low.isfinite(), image, 1 - self.alpha).clamp(0, 1)
+
 
 @dataclass(frozen=True)
 class Prediction:
     """What a detector says of a batch of queries, float32; larger is more anomalous.
 
-    anomaly_map: at the size of the query images, never normalised over the test set. box: x, y, width, height
-    in px.
+    anomaly_map: at the size of the query images, never normalised over the test set. box: x, y, width, height of the
+    defect in px of the query images, should there be one. threshold: the image score above which the detector takes
+    an image for anomalous; None for a detector that ranks images and decides nothing.
     """
 
     anomaly_map: Tensor  # (B, H, W)
     image_score: Tensor  # (B,)
     box: Tensor | None = None  # (B, 4) pixels
+    threshold: float | None = None
 
 
 class Representation(Protocol):
@@ -103,7 +123,11 @@ class PoseEstimator(Protocol):
         ...
 
     def estimate(self, images: Tensor, initial: Poses | None) -> Poses:  # images: (B, 3, H, W)
-        """Estimate the cameras that took the images; `initial` is None for the first link only."""
+        """Estimate the cameras that took the images; `initial` is None for the first link only.
+
+        An estimator that does not choose returns V cameras for each image, (B * V) image by image. All are rendered for
+        the detector, and no pose is recorded.
+        """
         ...
 
     def save(self, folder: Path) -> None:
@@ -117,7 +141,7 @@ class PoseEstimator(Protocol):
 
 @dataclass(frozen=True)
 class FittedScene:
-    """A scene with what was fitted on it, as a detector that learns is given it."""
+    """A scene with what was fitted on it, as a detector that learns is given it; the pose chain is fitted when used."""
 
     scene: Scene
     representation: Representation | None
@@ -128,11 +152,17 @@ class Detector(Protocol):
     """Compares queries with renderings of normality."""
 
     def fit(self, fitted: Sequence[FittedScene]) -> None:
-        """Learn from the fitted scenes; frozen-feature detectors only load their weights."""
+        """Learn from the fitted scenes; frozen-feature detectors only load their weights.
+
+        A scene is fitted, or read from the disk, each time it is asked for: go through them one by one.
+        """
         ...
 
     def score(self, images: Tensor, references: Rendering | None) -> Prediction:  # images: (B, 3, H, W)
-        """Score the images against the references; None where the method has no representation."""
+        """Score the images against the references; None where the method has no representation.
+
+        The references are one for each image, or V for each, image by image, as the pose chain says.
+        """
         ...
 
     def save(self, folder: Path) -> None:
@@ -193,4 +223,18 @@ class HasCategories(Protocol):
 
     def categories(self) -> Mapping[str, str]:
         """Task name -> its category; the figures of a category are the means over its tasks."""
+        ...
+
+
+@runtime_checkable
+class MakesData(Protocol):
+    """A data set that is made instead of downloaded; asked as a class, before there is anything to read."""
+
+    @classmethod
+    def make(cls, root: Path | None, *, train_shapes: int | None, progress: Progress) -> Path:
+        """Make what is missing and return the folder, which the constructor then reads for the same `root`.
+
+        train_shapes: the number of objects to fit on, None for the default. An interrupted call is resumed by the next.
+        Raises UserError for a folder that holds something else or cannot be written.
+        """
         ...

@@ -57,7 +57,8 @@ class Variant:
 class Method:
     """A recipe resolved with a profile and overrides: nothing is left to defaults.
 
-    views: share of each scene's normal views that is fitted on, in (0, 1].
+    views: share of each scene's normal views that is fitted on, in (0, 1]. training_share: share of the scenes that
+    the detector learns from.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Method:
     image_size: int | None
     batch_size: int
     views: float
+    training_share: float
     representation: Component | None
     pose: tuple[Component, ...]
     detector: Component
@@ -98,6 +100,7 @@ class Method:
             "image_size": self.image_size,
             "batch_size": self.batch_size,
             "views": self.views,
+            "training_share": self.training_share,
             "representation": self.representation.to_dict() if self.representation else None,
             "pose": [component.to_dict() for component in self.pose],
             "detector": self.detector.to_dict(),
@@ -150,6 +153,7 @@ def resolve_method(
         image_size=_positive(content.get("image_size"), f"{where}: image_size"),
         batch_size=_positive(content.get("batch_size", 1), f"{where}: batch_size") or 1,
         views=_share(content.get("views", 1.0), f"{where}: views"),
+        training_share=_share(content.get("training_share", 1.0), f"{where}: training_share"),
         representation=_component(plugins, "representation", representation, where) if representation else None,
         pose=tuple(_component(plugins, "pose_estimator", entry, where) for entry in content["pose"]),
         detector=_component(plugins, "detector", content["detector"], where),

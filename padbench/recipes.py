@@ -16,7 +16,7 @@ PROFILES = ("paper", "lite")
 _RECIPE_KEYS = {"method", "summary", "reference", "paper", "code", "deviations", "profiles"}
 _OPTIONAL_KEYS = {"aliases"}
 _SECTION_KEYS = {"paper": ("title", "venue", "year", "url"), "code": ("url", "licence")}
-PROFILE_KEYS = {"image_size", "batch_size", "protocol", "views", "representation", "pose", "detector"}
+PROFILE_KEYS = {"image_size", "batch_size", "protocol", "views", "training_share", "representation", "pose", "detector"}
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

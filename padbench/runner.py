@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from padbench.atomic import write_atomically
 from padbench.errors import UserError
+from padbench.fitting import FittedScenes, SceneFitter
 from padbench.interfaces import (
     Dataset,
     Detector,
     FittedScene,
     HasCategories,
-    PoseEstimator,
     Poses,
     Prediction,
     Progress,
     Rendering,
-    Representation,
     Runtime,
     UsesWeights,
 )
@@ -28,8 +27,8 @@ from padbench.methods import Method
 from padbench.plugins import Plugins
 from padbench.provenance import code_hash, hardware, libraries, plugin_versions
 from padbench.scene import Query, Scene
-from padbench.sparse_views import subset_views
 from padbench.store import RunFolder, Unit, write_anomaly_map, write_rendering
+from padbench.subsets import subset_scenes
 from padbench.timing import HostMemory, StageClock, timer_for
 from padbench.unit_record import UnitRecord, locked
 
@@ -122,72 +121,37 @@ class _UnitRun:
     def _fit_and_predict(
         self, record: UnitRecord, fit_scenes: Sequence[Scene], todo: Sequence[tuple[Scene, Query]]
     ) -> None:
-        fitted = {scene.name: self._fit_scene(record, scene) for scene in fit_scenes}
+        fitter = SceneFitter(
+            self.method,
+            record,
+            self.unit.seed,
+            self.clock.device,
+            lambda label: self._runtime(record, label),
+            lambda stage, seconds: self._notify(
+                "padbench_stage_finished", unit=self.unit, stage=stage, seconds=seconds
+            ),
+        )
+        fitted = FittedScenes(fitter, subset_scenes(fit_scenes, self.method.training_share, self.unit.seed))
         detector: Detector = self.method.detector.build(self._runtime(record, "detector"))
         record.restore_or_fit(
             "detector",
             detector,
-            lambda folder: detector.load(folder, list(fitted.values())),
-            lambda: self._timed_fit("fit.detector", lambda: detector.fit(list(fitted.values()))),
+            lambda folder: detector.load(folder, fitted),
+            lambda: fitter.timed("fit.detector", lambda: detector.fit(fitted)),
         )
         warm = False
         for scene, queries in _by_scene(self.settings.progress.track(todo, f"{self.unit.task}: queries"), self.method):
-            if scene.name not in fitted:
-                fitted = {scene.name: self._fit_scene(record, scene)}
-            model = fitted[scene.name]
+            model = fitter.open(scene)
+            links = list(model.pose)  # one that cannot be fitted is a fault of the unit, not of a query
             if not warm:
-                self._remember_weights(record, [model.representation, *model.pose, detector])
+                self._remember_weights(record, [model.representation, *links, detector])
                 record.info["warmup_queries"] += len(queries)
                 self._warm_up(model, detector, queries)
                 warm = True
             record.add(self._predict(record.folder, model, detector, queries))
 
-    def _fit_scene(self, record: UnitRecord, scene: Scene) -> FittedScene:
-        scene = subset_views(scene.without_queries(), self.method.views, self.unit.seed)
-        representation: Representation | None = None
-        if self.method.representation:
-            label = f"{scene.name}/representation"
-            representation = self.method.representation.build(self._runtime(record, label))
-            assert representation is not None
-            fit = representation.fit
-            record.restore_or_fit(
-                label,
-                representation,
-                representation.load,
-                lambda: self._timed_fit("fit.representation", lambda: fit(scene)),
-            )
-        links: list[PoseEstimator] = []
-        for index, component in enumerate(self.method.pose):
-            label = f"{scene.name}/pose.{index}"
-            link: PoseEstimator = component.build(self._runtime(record, label))
-            self._fit_link(record, label, link, scene, representation)
-            links.append(link)
-        return FittedScene(scene, representation, tuple(links))
-
-    def _fit_link(
-        self,
-        record: UnitRecord,
-        label: str,
-        link: PoseEstimator,
-        scene: Scene,
-        representation: Representation | None,
-    ) -> None:
-        record.restore_or_fit(
-            label,
-            link,
-            lambda folder: link.load(folder, scene, representation),
-            lambda: self._timed_fit("fit.pose", lambda: link.fit(scene, representation)),
-        )
-
     def _runtime(self, record: UnitRecord, label: str) -> Runtime:
         return Runtime(self.settings.device, self.unit.seed, self.settings.progress, record.scratch(label))
-
-    def _timed_fit(self, stage: str, fit: Any) -> float:
-        with self.clock.stage(stage):
-            fit()
-        seconds = self.clock.take()[stage]
-        self._notify("padbench_stage_finished", unit=self.unit, stage=stage, seconds=seconds)
-        return seconds
 
     def _warm_up(self, model: FittedScene, detector: Detector, queries: Sequence[Query]) -> None:
         """Run and discard the first queries, so that compilation and caches are not timed; their errors come again."""
@@ -216,18 +180,23 @@ class _UnitRun:
             earlier = log.read_bytes() if log.exists() else b""
             write_atomically(log, earlier + f"{ids}\n{traceback.format_exc()}\n".encode())
             return [{"id": query.id, "error": _sentence(error)} for query in queries]
+        if rendering is not None:
+            # A mesh without texture has no colours to show.
+            shown = rendering.depth_image().expand(-1, 3, -1, -1) if self.method.reference == "mesh" else rendering.rgb
+            shown = shown[:: len(shown) // len(queries)]  # the first of several for each query
         rows = []
         for index, query in enumerate(queries):
             if rendering is not None:
-                write_rendering(folder, query.id, rendering.rgb[index].permute(1, 2, 0).cpu().numpy())
+                write_rendering(folder, query.id, shown[index].permute(1, 2, 0).cpu().numpy())
             scale = write_anomaly_map(folder, query.id, prediction.anomaly_map[index].cpu().numpy())
             row = {
                 "id": query.id,
                 "image_score": float(prediction.image_score[index]),
+                "threshold": prediction.threshold,
                 "box": None if prediction.box is None else prediction.box[index].tolist(),
                 **scale,
-                "coarse_world_to_camera": _pose(coarse, index),
-                "world_to_camera": _pose(poses, index),
+                "coarse_world_to_camera": _pose(coarse, index, len(queries)),
+                "world_to_camera": _pose(poses, index, len(queries)),
                 "error": None,
             }
             for stage, seconds in stages.items():
@@ -299,12 +268,16 @@ def _check(images: Tensor, prediction: Prediction, poses: Poses | None) -> None:
     for name, values in (("anomaly map", prediction.anomaly_map), ("image score", prediction.image_score)):
         if not bool(values.isfinite().all()):
             raise ValueError(f"{name} holds NaN or infinity")
+    if poses is not None and (len(poses) == 0 or len(poses) % count):
+        raise ValueError(f"{len(poses)} poses were estimated for {count} queries")
     if poses is not None and not bool(poses.world_to_camera.isfinite().all()):
         raise ValueError("estimated pose holds NaN or infinity")
 
 
-def _pose(poses: Poses | None, index: int) -> list[float] | None:
-    return None if poses is None else poses.world_to_camera[index].detach().double().cpu().flatten().tolist()
+def _pose(poses: Poses | None, index: int, queries: int) -> list[float] | None:
+    if poses is None or len(poses) != queries:
+        return None
+    return poses.world_to_camera[index].detach().double().cpu().flatten().tolist()
 
 
 def _sentence(error: BaseException) -> str:

@@ -7,7 +7,7 @@ module does not import torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,20 +133,47 @@ class GroundTruth:
 
 
 @dataclass(frozen=True)
+class LabelledImage:
+    """One image of a training object with what is known of it, for detectors that learn from defects.
+
+    load: returns (H, W, 3) float32 RGB in [0, 1]. defect: defect type, None for a normal image. box: (x, y, width,
+    height) of the defect in pixels of the loaded image, None where not annotated. camera: that took the image, of the
+    size of the loaded image, None where unknown.
+    """
+
+    id: str
+    load: ImageSource = field(repr=False)
+    defect: str | None
+    box: tuple[float, float, float, float] | None = None
+    camera: Camera | None = None
+
+    def image(self) -> Tensor:
+        """The image as a (3, H, W) float32 RGB tensor in [0, 1]."""
+        return _to_tensor(self.load())
+
+    @property
+    def anomalous(self) -> bool:
+        """Whether the image shows a defect."""
+        return self.defect is not None
+
+
+@dataclass(frozen=True)
 class Scene:
     """One object: posed normal views or a texture-less mesh, and the queries that show it.
 
-    The runner hands components a scene without queries (`without_queries`): fitting sees normal data only.
+    labelled: images with labels of a training object, where the task is supervised; a test object has none. The runner
+    hands components a scene without queries (`without_queries`): of test objects fitting sees normal data only.
     """
 
     name: str
     views: Sequence[View]
     queries: Sequence[Query] = ()
     mesh: Path | None = None
+    labelled: Sequence[LabelledImage] = ()
 
     def without_queries(self) -> Scene:
         """The same scene as a component may see it."""
-        return Scene(self.name, self.views, (), self.mesh)
+        return replace(self, queries=())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ A plugin keeps a table `WEIGHTS: dict[str, WeightFile]` and names it on its pack
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from padbench.data_root import cache_root
 from padbench.errors import UserError
 
 
@@ -39,8 +39,7 @@ class WeightFile:
 
 def weights_folder() -> Path:
     """The folder for weights that no package ships: `$PADBENCH_HOME/weights`."""
-    home = os.environ.get("PADBENCH_HOME")
-    return (Path(home) if home else Path.home() / ".cache" / "padbench") / "weights"
+    return cache_root() / "weights"
 
 
 def expected_path(weight: WeightFile) -> Path:

@@ -12,7 +12,7 @@ from harness.toy import RECIPE, toy_plugins
 from padbench.errors import UserError
 from padbench.methods import Method, describe_difference, resolve_method
 from padbench.plugins import Origin, Plugins, load_plugins
-from padbench.recipes import alias_clashes
+from padbench.recipes import alias_clashes, read_recipe
 
 
 def resolve(folder: Path, *overrides: str, recipe: str = RECIPE) -> Method:
@@ -29,6 +29,7 @@ def test_a_resolved_recipe_states_every_default(tmp_path: Path) -> None:
         "image_size": 12,
         "batch_size": 1,
         "views": 1.0,
+        "training_share": 1.0,
         "representation": {"name": "mean-view", "gain": 1.0, "iterations": 2},
         "pose": [{"name": "first-view"}, {"name": "nudge"}],
         "detector": {"name": "difference", "power": 1, "mode": "mean"},
@@ -184,5 +185,8 @@ def test_differences_are_named(tmp_path: Path) -> None:
 def test_the_built_in_recipes_resolve(profile: str) -> None:
     plugins = load_plugins()
     for registration in plugins.registered("method"):
+        if profile not in read_recipe(Path(registration.target))["profiles"]:
+            assert registration.name == "ptad-depth-anything", "whose weights come as no package"
+            continue
         method = resolve_method(plugins, registration.name, profile)
         assert yaml.safe_load(yaml.safe_dump(method.to_dict())) == method.to_dict()

@@ -314,7 +314,7 @@ def test_observers_see_every_stage_and_cannot_harm_the_run(tmp_path: Path) -> No
     assert len(warned) == 1
     assert len(result.predictions()) == QUERIES
     names = [name for name, _ in seen]
-    assert names[:4] == ["started", "fit.representation", "fit.pose", "fit.pose"]
+    assert names[:5] == ["started", "fit.representation", "fit.detector", "fit.pose", "fit.pose"]
     assert names[-1] == "finished"
     for stage in ("coarse", "refine", "render", "detect"):
         assert names.count(stage) == QUERIES

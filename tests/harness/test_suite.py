@@ -19,8 +19,8 @@ from padbench.cli import main
 from padbench.methods import resolve_method
 from padbench.plugins import load_plugins
 from padbench.scene import Camera, Scene, View
-from padbench.sparse_views import subset_views
 from padbench.store import RunFolder, find_runs
+from padbench.subsets import subset_views
 from padbench.suite import read_suite, resolve_suite
 
 SUITES = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.yaml"))
