@@ -125,6 +125,7 @@ def write_predictions(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     fixed = {
         "id": pa.string(),
         "image_score": pa.float64(),
+        "threshold": pa.float64(),
         "box": pa.list_(pa.float64()),
         "map_offset": pa.float64(),
         "map_scale": pa.float64(),

@@ -3,7 +3,7 @@
     python benchmarks/speed/relative_pose.py [--classes 01Duck] [--set pose.1.epochs=10]
 
 The settings are those of rpe-pad's profile lite. The fit may use every core; queries are timed on one, all of a class
-in one batch, after a warm-up. The times of irprn hold the rendering of the retrieved views. The last column is irprn's
+in one batch, after a warm-up. The times of irprn hold the images of the retrieved views. The last column is irprn's
 time as a share of the retrieval's.
 """
 

@@ -14,6 +14,8 @@ _ACCURACY_COLUMNS = (
     Column("pixel_auroc", "pixel AUROC", "%", "higher", 2),
     Column("pixel_ap", "pixel AP", "%", "higher", 2),
     Column("aupro", "AUPRO", "%", "higher", 2),
+    Column("accuracy", "accuracy", "%", "higher", 2),
+    Column("mean_iou", "mean box IoU", "%", "higher", 2),
 )
 
 _POSE_COLUMNS = (

@@ -17,6 +17,7 @@ STATUS = "published"
 
 # The papers' spelling of a class, where it is not that of its folder.
 _SPELLING = {"pheonix": "phoenix", "gluebottle": "glue"}
+_SAME_METRIC = {"auc": "image_auroc"}
 
 
 def published_folder() -> Path:
@@ -50,7 +51,7 @@ def accuracy_sections(dataset: str, classes: Sequence[str]) -> list[Section]:
         lines: dict[tuple[str, str], dict[str, Value]] = {}
         for row in of_table:
             values = lines.setdefault((row["category"], row["method"]), {})
-            values[row["metric"]] = _value(row["value"], row["std"])
+            values[_SAME_METRIC.get(row["metric"], row["metric"])] = _value(row["value"], row["std"])
         known = {column.name for column in ACCURACY.columns}
         ordered = sorted(lines, key=lambda line: (line[0] == MEAN, order.index(line[0])))
         shown = tuple(

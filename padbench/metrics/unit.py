@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from padbench.errors import UserError
+from padbench.metrics.boxes import box_overlaps
 from padbench.metrics.image_ranking import auroc
 from padbench.metrics.map_size import resize_map
 from padbench.metrics.pixel import pixel_metrics
@@ -100,9 +101,42 @@ def _accuracy(run: RunFolder, scored: Sequence[Scored], mask_size: tuple[int, in
     scores = np.array([row["image_score"] for row, _ in scored], dtype=np.float64)
     image_auroc = auroc(scores, np.array([truth.anomalous for _, truth in scored], dtype=bool))
     metrics = {} if image_auroc is None else {"image_auroc": image_auroc}
+    if image_auroc is not None and any(truth.box is not None for _, truth in scored):
+        metrics["auc"] = image_auroc  # as the papers on BrokenChairs call it
+    metrics.update(_decisions(scored))
+    metrics.update(_localisation(run, scored, mask_size))
     if mask_size is not None:
         metrics.update(pixel_metrics(lambda: _maps_and_masks(run, scored, mask_size)))
     return metrics
+
+
+def _decisions(scored: Sequence[Scored]) -> dict[str, float]:
+    """The share of right decisions, of a detector that decides."""
+    thresholds = np.array([_threshold(row) for row, _ in scored], dtype=np.float64)
+    if len(scored) == 0 or np.isnan(thresholds).any():
+        return {}
+    scores = np.array([row["image_score"] for row, _ in scored], dtype=np.float64)
+    anomalous = np.array([truth.anomalous for _, truth in scored])
+    return {"accuracy": float(((scores > thresholds) == anomalous).mean())}
+
+
+def _threshold(row: dict[str, Any]) -> float:
+    value = row.get("threshold")
+    return float("nan") if value is None else float(value)
+
+
+def _localisation(run: RunFolder, scored: Sequence[Scored], mask_size: tuple[int, int] | None) -> dict[str, float]:
+    """The mean overlap of boxes over the anomalous queries whose true box is known, of a detector that gives boxes."""
+    boxed = [(row, truth.box) for row, truth in scored if truth.box is not None]
+    if mask_size is None or not boxed or any(row.get("box") is None for row, _ in boxed):
+        return {}
+    predicted = []
+    for row, _ in boxed:
+        height, width = run.anomaly_map(row).shape
+        scale = np.array([mask_size[1] / width, mask_size[0] / height])
+        predicted.append(np.asarray(row["box"], dtype=np.float64) * np.tile(scale, 2))
+    true = np.array([box for _, box in boxed], dtype=np.float64)
+    return {"mean_iou": float(box_overlaps(np.array(predicted), true).mean())}
 
 
 def _maps_and_masks(

@@ -21,13 +21,16 @@ from padbench.scene import GroundTruth, Query
 from padbench.store import RunFolder
 
 Pixels = NDArray[np.float32]  # (H, W, 3) RGB in [0, 1]
+Box = tuple[float, float, float, float]  # x, y, width, height
 
 _PANEL = 360  # longer side of a panel, pixels
 _MARGIN, _GAP = 20, 14
 _LEAST_WIDTH = 1000  # room for the text above narrow panels
 _HEADER, _CAPTION, _FOOTER = 62, 26, 44
-_INK, _PALE, _OUTLINE = (30, 30, 34), (110, 110, 118), (0, 220, 235)
+_INK, _PALE, _OUTLINE, _FOUND = (30, 30, 34), (110, 110, 118), (0, 220, 235), (235, 0, 160)
 _TITLES = ("query", "normal rendering", "anomaly map", "ground truth")
+_DEPTH_TITLE = "rendered depth"
+"""Of the second panel, where the reference is a mesh without texture."""
 
 
 def draw_pictures(run: RunFolder, queries: Sequence[Query], ground_truth: Sequence[GroundTruth]) -> list[Path]:
@@ -55,6 +58,9 @@ def _draw(run: RunFolder, row: dict[str, Any], query: Pixels, truth: GroundTruth
     size = (round(query.shape[0] * factor), round(query.shape[1] * factor))
     shown = _resized(query, size)
     outline = _outline(truth, size)
+    titles = list(_TITLES)
+    if run.recipe.get("reference") == "mesh":
+        titles[1] = _DEPTH_TITLE
     panels = [
         shown,
         _rendering(run, row, size),
@@ -66,7 +72,7 @@ def _draw(run: RunFolder, row: dict[str, Any], query: Pixels, truth: GroundTruth
     draw = ImageDraw.Draw(canvas)
     draw.text((_MARGIN, 12), f"{run.unit.task}   {row['id']}", _INK, _font(20))
     draw.text((_MARGIN, 38), _facts(row, truth), _INK, _font(15))
-    for index, (title, panel) in enumerate(zip(_TITLES, panels, strict=True)):
+    for index, (title, panel) in enumerate(zip(titles, panels, strict=True)):
         left, top = _MARGIN + index * (size[1] + _GAP), _HEADER + _CAPTION
         draw.text((left, _HEADER + 4), title, _PALE, _font(15))
         if panel is None:
@@ -74,16 +80,51 @@ def _draw(run: RunFolder, row: dict[str, Any], query: Pixels, truth: GroundTruth
             draw.text((left + size[1] / 2, top + size[0] / 2), "none", _PALE, _font(15), anchor="mm")
         else:
             canvas.paste(_to_image(panel), (left, top))
+            if index >= 2:
+                _draw_boxes(draw, left, top, size, _boxes(run, row, truth))
         draw.rectangle((left - 1, top - 1, left + size[1], top + size[0]), outline=(200, 200, 205))
         if title == "anomaly map":
             _draw_scale(canvas, draw, left, top + size[0] + 8, size[1], scale)
         elif title == "ground truth":
             draw.text((left, top + size[0] + 6), _truth_caption(truth), _PALE, _font(13))
+            if truth.box is not None and row.get("box") is not None:
+                draw.text((left, top + size[0] + 23), "boxes: true (blue) and found (magenta)", _PALE, _font(13))
     caption = f"colours: {LOW_PERCENTILE:g}st to {HIGH_PERCENTILE:g}th percentile of all maps of {run.unit.task}, "
     caption += "for display only"
     draw.text((_MARGIN, _HEADER + _CAPTION + size[0] + 6), f"{run.unit}", _PALE, _font(13))
     draw.text((_MARGIN, _HEADER + _CAPTION + size[0] + 23), caption, _PALE, _font(13))
     return canvas
+
+
+def _boxes(run: RunFolder, row: dict[str, Any], truth: GroundTruth) -> list[tuple[tuple[int, int, int], Box]]:
+    """The true and the found box of an anomalous query with their colours, as shares of width and height."""
+    if truth.box is None or truth.load_mask is None:
+        return []
+    height, width = truth.load_mask().shape
+    boxes = [(_OUTLINE, _shares(truth.box, width, height))]
+    if not failed(row) and row.get("box") is not None:
+        height, width = run.anomaly_map(row).shape
+        boxes.append((_FOUND, _shares(row["box"], width, height)))
+    return boxes
+
+
+def _shares(box: Sequence[float], width: int, height: int) -> Box:
+    x, y, across, down = (float(value) for value in box)
+    return x / width, y / height, across / width, down / height
+
+
+def _draw_boxes(
+    draw: ImageDraw.ImageDraw,
+    left: int,
+    top: int,
+    size: tuple[int, int],
+    boxes: Sequence[tuple[tuple[int, int, int], Box]],
+) -> None:
+    for colour, (x, y, width, height) in boxes:
+        corners = (x * size[1], y * size[0], (x + max(width, 0)) * size[1], (y + max(height, 0)) * size[0])
+        draw.rectangle(
+            [left + corners[0], top + corners[1], left + corners[2], top + corners[3]], outline=colour, width=2
+        )
 
 
 def _facts(row: dict[str, Any], truth: GroundTruth) -> str:

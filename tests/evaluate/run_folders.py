@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from padbench.atomic import write_json_atomically
+from padbench.atomic import write_atomically, write_json_atomically
 from padbench.plugins import load_plugins
 from padbench.scene import GroundTruth
 from padbench.store import RunFolder, Unit, write_anomaly_map, write_predictions, write_rendering
@@ -33,9 +34,14 @@ def write_run(
     failed: tuple[str, ...] = (),
     limit: int | None = None,
     renderings: bool = False,
+    reference: str = "posed-views",
+    columns: Callable[[GroundTruth], dict[str, Any]] = lambda truth: {},
     **info: Any,
 ) -> RunFolder:
-    """Predict the queries of one class: score = maximum of the map, poses turned, the coarse ones ten times as far."""
+    """Predict the queries of one class: score = maximum of the map, poses turned, the coarse ones ten times as far.
+
+    columns: further columns of a query's row.
+    """
     dataset = load_plugins().resolve("dataset", "bricks")(None, image_size=None)
     unit = Unit("bricks", "oracle", "lite", TASK, 0)
     folder = unit.folder(out)
@@ -53,12 +59,15 @@ def write_run(
                 "world_to_camera": _turned(truth, turned_by_degrees),
                 "seconds.coarse": 1.0,
                 "seconds.detect": 0.1 * (index + 1),
+                **columns(truth),
                 **write_anomaly_map(folder, truth.query_id, anomaly_map),
             }
         )
         if renderings:
             write_rendering(folder, truth.query_id, np.full((256, 256, 3), 0.5, dtype=np.float32))
     write_predictions(folder, rows)
+    recipe = {"method": unit.method, "reference": reference, "deviations": []}
+    write_atomically(folder / "recipe.yaml", yaml.safe_dump(recipe).encode())
     write_json_atomically(
         folder / "unit.json",
         {
