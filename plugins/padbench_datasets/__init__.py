@@ -1,4 +1,4 @@
-"""Readers of data sets: MAD and RAD, and the embedded `bricks` in MAD's layout."""
+"""Readers of data sets: MAD, RAD and BrokenChairs, the embedded `bricks`, and `chairs`, which are made."""
 
 from __future__ import annotations
 
@@ -12,4 +12,6 @@ def padbench_register(registry: Registry) -> None:
     """Register the data sets."""
     registry.dataset("mad", "padbench_datasets.mad:MadDataset")
     registry.dataset("rad", "padbench_datasets.rad:RadDataset")
+    registry.dataset("brokenchairs", "padbench_datasets.brokenchairs:BrokenChairsDataset")
     registry.dataset("bricks", "padbench_datasets.embedded:BricksDataset")
+    registry.dataset("chairs", "padbench_datasets.embedded:ChairsDataset")

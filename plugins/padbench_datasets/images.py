@@ -6,6 +6,7 @@ import io
 import math
 import struct
 import zlib
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,6 +40,20 @@ def read_size(path: Path) -> Size:
         # Bytes after the end mark are harmless; only decoding tells them from a missing end.
         _decode(path)
     return size
+
+
+def common_size(paths: Iterable[Path]) -> Size:
+    """Width and height of the first of some images that can be read: a damaged one must not hide the others' faults.
+
+    Raises UserError with the fault of the first where none can be read.
+    """
+    faults = []
+    for path in paths:
+        try:
+            return read_size(path)
+        except UserError as error:
+            faults.append(error)
+    raise faults[0]
 
 
 def load_image(path: Path, stored: Size, size: Size, lens: Intrinsics | None = None) -> NDArray[np.float32]:
