@@ -1,4 +1,4 @@
-"""padbench data: what a data set holds, whether a copy of it is intact, and where to get it."""
+"""padbench data: what a data set holds, whether a copy of it is intact, and how to get or make it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from padbench.errors import UserError
+from padbench.interfaces import MakesData
 from padbench.plugins import load_plugins
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _PAPERS = ("licen", "readme", "attribution")
 
 @click.group()
 def command() -> None:
-    """Show and check data sets.
+    """Show, check and make data sets.
 
     Example: padbench data info bricks
     """
@@ -88,12 +89,37 @@ def check(context: click.Context, path: Path, name: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
+@click.option("--train-shapes", type=int, help="Objects to fit on; the data set has a default.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder to make it in, where not the data root.")
+def make(name: str, train_shapes: int | None, data: Path | None) -> None:
+    """Make a data set that is computed and not downloaded; resumes, and grows one that is there.
+
+    Example: padbench data make chairs --train-shapes 1000
+    """
+    from rich.console import Console
+
+    from padbench.progress import ConsoleProgress
+
+    factory = load_plugins().resolve("dataset", name)
+    if not isinstance(factory, MakesData):
+        raise UserError(f"{name} is not a data set that can be made: see 'padbench data download {name}'")
+    with ConsoleProgress(Console(stderr=True)) as progress:
+        folder = factory.make(data, train_shapes=train_shapes, progress=progress)
+    dataset = _open(name, data)
+    for task in map(dataset.task, dataset.classes()):
+        click.echo(f"{task.name} in {folder}: {len(task.fit)} objects to fit on, {len(task.test)} to test")
+
+
+@command.command()
+@click.argument("name")
 def download(name: str) -> None:
     """Say where to get a data set and where to put it; this version downloads nothing itself.
 
     Example: padbench data download mad
     """
     factory = load_plugins().resolve("dataset", name)
+    if isinstance(factory, MakesData):
+        raise UserError(f"{name} is made and not downloaded: padbench data make {name}")
     try:
         dataset = factory(None, image_size=None)
     except UserError as missing:
@@ -108,7 +134,7 @@ def _open(name: str, data: Path | None) -> Dataset:
 
 def _describe(dataset: Dataset, task_name: str) -> dict[str, Any]:
     described: dict[str, Any] = {"class": task_name, "views": None, "normal": None, "defects": {}, "size": None}
-    described |= {"true_poses": None, "fault": None}
+    described |= {"true_poses": None, "fit_objects": None, "test_objects": None, "labelled": None, "fault": None}
     try:
         task = dataset.task(task_name)
         truth = dataset.ground_truth(task_name)
@@ -116,6 +142,8 @@ def _describe(dataset: Dataset, task_name: str) -> dict[str, Any]:
     except UserError as error:
         return described | {"fault": str(error)}
     described["views"] = sum(len(scene.views) for scene in task.fit)
+    described["fit_objects"], described["test_objects"] = len(task.fit), len(task.test)
+    described["labelled"] = sum(len(scene.labelled) for scene in task.fit)
     described["normal"] = sum(not known.anomalous for known in truth)
     described["defects"] = dict(Counter(known.defect for known in truth if known.defect is not None))
     described["true_poses"] = all(known.world_to_camera is not None for known in truth)
@@ -165,16 +193,24 @@ def _print_classes(name: str, classes: list[dict[str, Any]]) -> None:
             "known" if described["true_poses"] else "unknown",
         )
     Console().print(table)
+    for described in classes:
+        if described["labelled"]:
+            click.echo(
+                f"{described['class']}: fitted on {described['fit_objects']} objects with {described['labelled']} "
+                f"labelled images, tested on {described['test_objects']}"
+            )
 
 
 def _intact(dataset: Dataset, task_name: str, faults: list[str]) -> int:
     """The number of images of a class that no fault names, 0 for a class with a fault."""
-    folder = re.compile(re.escape(str(dataset.root / task_name)) + r"(?!\w)")
-    if any(folder.search(fault) for fault in faults):
+    folder = dataset.root / task_name
+    # A data set that is one class keeps it in no folder of that name: every fault is then the class's.
+    in_class = re.compile(re.escape(str(folder if folder.is_dir() else dataset.root)) + r"(?!\w)")
+    if any(in_class.search(fault) for fault in faults):
         return 0
     try:
         task = dataset.task(task_name)
     except UserError:
         return 0
     scenes = {id(scene): scene for scene in (*task.fit, *task.test)}.values()
-    return sum(len(scene.views) + len(scene.queries) for scene in scenes)
+    return sum(len(scene.views) + len(scene.queries) + len(scene.labelled) for scene in scenes)

@@ -32,6 +32,9 @@ def test_info_counts_the_images() -> None:
         "defects": {"Burrs": 7, "Missing": 7, "Stains": 7},
         "size": [256, 256],
         "true_poses": True,
+        "fit_objects": 1,
+        "test_objects": 1,
+        "labelled": 0,
         "fault": None,
     }
 
@@ -97,13 +100,28 @@ def test_download_says_where_to_get_the_data_and_where_to_put_it(
     assert str(tmp_path / "mad") in sentence
 
 
+def test_what_is_made_is_not_downloaded() -> None:
+    result = data("download", "chairs")
+    assert isinstance(result.exception, UserError)
+    assert "padbench data make chairs" in str(result.exception)
+
+
+def test_what_cannot_be_made_says_so(tmp_path: Path) -> None:
+    result = data("make", "mad", "--data", tmp_path)
+    assert isinstance(result.exception, UserError)
+    assert "padbench data download mad" in str(result.exception)
+    assert not list(tmp_path.iterdir())
+
+
 def test_download_of_what_is_there_says_where() -> None:
     result = data("download", "bricks")
     assert result.exit_code == 0
     assert "bricks is already at " in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [("info", "brick"), ("download", "brick"), ("check", ".", "--as", "brick")])
+@pytest.mark.parametrize(
+    "arguments", [("info", "brick"), ("download", "brick"), ("make", "brick"), ("check", ".", "--as", "brick")]
+)
 def test_an_unknown_data_set_names_the_nearest(arguments: tuple[str, ...]) -> None:
     result = data(*arguments)
     assert isinstance(result.exception, UserError)
@@ -112,6 +130,7 @@ def test_an_unknown_data_set_names_the_nearest(arguments: tuple[str, ...]) -> No
 
 
 def test_registering_the_data_sets_imports_nothing_heavy() -> None:
-    code = "import sys, padbench_datasets; print([name for name in ('torch', 'PIL', 'scipy') if name in sys.modules])"
+    heavy = ("torch", "PIL", "scipy", "trimesh")
+    code = f"import sys, padbench_datasets; print([name for name in {heavy} if name in sys.modules])"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "[]"
