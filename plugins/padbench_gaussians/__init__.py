@@ -1,4 +1,4 @@
-"""3D Gaussian Splatting: the representation "3dgs" and the rasterizer other plugins build on."""
+"""3D Gaussian Splatting: the representations "3dgs" and "mesh2splat", and the rasterizer other plugins build on."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ padbench_warmup = "padbench_gaussians.warmup:compile_kernels"
 
 @hookimpl
 def padbench_register(registry: Registry) -> None:
-    """Register the representation "3dgs"."""
+    """Register the representations "3dgs" and "mesh2splat"."""
     registry.representation("3dgs", "padbench_gaussians.representation:GaussianSplatting")
+    registry.representation("mesh2splat", "padbench_gaussians.mesh_representation:MeshSplatting")

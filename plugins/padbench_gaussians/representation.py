@@ -37,6 +37,9 @@ class GaussianSplatting:
     after which none is moved.
     """
 
+    antialiased = False
+    """How to render the Gaussians; see `rasterize`."""
+
     def __init__(
         self,
         runtime: Runtime,

@@ -56,14 +56,20 @@ def train(
     schedule: Schedule,
     generator: torch.Generator,
     progress: Progress,
+    covered: Tensor | None = None,  # (V, H, W)
+    antialiased: bool = False,
 ) -> Gaussians:
     """Return the Gaussians fitted to the images; the initial ones are left untouched.
 
     background: colour behind the scene; None for another random colour in every step, against which only opaque
     Gaussians explain images that are covered to their edges. extent: size of the scene in scene units. Views are drawn
-    from `generator` (a CPU generator) in random order, each once before any is drawn again. On the CPU the same
-    arguments give bit-identical Gaussians.
+    from `generator` (a CPU generator) in random order, each once before any is drawn again. covered: the share of each
+    pixel that is not background, in [0, 1]; the background of the images is then replaced by another random colour in
+    every step, so that their alpha is fitted as well as their colours. antialiased: as in `rasterize`. On the CPU the
+    same arguments give bit-identical Gaussians. Raises ValueError for `covered` without a background.
     """
+    if covered is not None and background is None:
+        raise ValueError("where images are covered is fitted by replacing their background: give its colour")
     gaussians = Gaussians(*(tensor.detach().clone().requires_grad_() for tensor in initial.tensors()))
     rates = (
         learning_rates.means * extent,
@@ -81,7 +87,11 @@ def train(
             order = torch.randperm(len(images), generator=generator).tolist()
         view = order.pop()
         scales, opacities = gaussians.scales, gaussians.opacities
-        behind = torch.rand(3, generator=generator).to(images.device) if background is None else background
+        behind, target = background, images[view : view + 1]
+        if behind is None or covered is not None:
+            behind = torch.rand(3, generator=generator).to(images.device)
+        if background is not None and covered is not None:
+            target = target + (1 - covered[view]) * (behind - background)[None, :, None, None]
         rendering = rasterize(
             gaussians.means,
             gaussians.quats,
@@ -90,8 +100,9 @@ def train(
             gaussians.colors,
             cameras[view : view + 1],
             behind,
+            antialiased=antialiased,
         )
-        loss = photometric_loss(rendering.rgb, images[view : view + 1], schedule.ssim_weight)
+        loss = photometric_loss(rendering.rgb, target, schedule.ssim_weight)
         penalty = schedule.opacity_penalty * opacities.mean() + schedule.scale_penalty / extent * scales.mean()
         optimizer.zero_grad()
         (loss + penalty).backward()  # type: ignore[no-untyped-call]
