@@ -12,10 +12,11 @@ from padbench.errors import UserError
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Cameras, Scene
 from padbench_gaussians.camera_rig import focus
+from padbench_gaussians.mesh_representation import MeshSplatting
 from padbench_gaussians.photometric_loss import photometric_loss
 from padbench_gaussians.rasterization import rasterize
 from padbench_gaussians.representation import GaussianSplatting
-from padbench_splatpose.screw_axis import screw_motion, translation_unit
+from padbench_splatpose.screw_axis import moved_world, screw_motion, translation_unit
 
 
 class MovingSplats:
@@ -60,12 +61,12 @@ class MovingSplats:
         self._initial = initial_deviation * torch.randn(7, generator=generator, dtype=torch.float64)
 
     def fit(self, scene: Scene, representation: Representation | None) -> None:
-        """Take the fitted Gaussians; raises UserError when the representation is another."""
-        if not isinstance(representation, GaussianSplatting):
+        """Take the fitted Gaussians; raises UserError when the representation has none."""
+        if not isinstance(representation, (GaussianSplatting, MeshSplatting)):
             found = "none" if representation is None else type(representation).__name__
             raise UserError(
-                f"the pose estimator splatpose moves the representation 3dgs (GaussianSplatting), not {found}: "
-                "name 3dgs in the recipe"
+                f"the pose estimator splatpose moves the Gaussians of 3dgs (GaussianSplatting) or mesh2splat "
+                f"(MeshSplatting), not {found}: name one of them in the recipe"
             )
         cameras = Cameras.stack([view.camera for view in scene.views], self._device)
         self._centre = focus(cameras)
@@ -75,6 +76,7 @@ class MovingSplats:
         means = (gaussians.means.double() - self._centre).float()
         self._activated = (means, gaussians.quats, gaussians.scales, gaussians.opacities, gaussians.colors)
         self._background = representation.background
+        self._antialiased = representation.antialiased
 
     def estimate(self, images: Tensor, initial: Poses | None) -> Poses:  # images: (B, 3, H, W)
         """Refine the initial poses; raises UserError when there are none."""
@@ -82,13 +84,13 @@ class MovingSplats:
             raise UserError("the pose estimator splatpose refines a pose: put a retrieval before it in the recipe")
         images = images.to(self._device)
         initial = replace(initial, K=initial.K.to(self._device))
-        coarse = _moved_world(initial.world_to_camera.to(self._device).double(), self._centre)
+        coarse = moved_world(initial.world_to_camera.to(self._device).double(), self._centre)
         start = self._initial.to(self._device).repeat(len(images), 1)
         omega, v, theta = (part.clone().requires_grad_() for part in (start[:, :3], start[:, 3:6], start[:, 6]))
         optimizer = torch.optim.Adam([omega, v, theta], lr=self._first_learning_rate, betas=(0.9, 0.999))
         for step in range(self._steps):
             cameras = replace(initial, world_to_camera=self._camera(coarse, omega, v, theta).float())
-            rendered = rasterize(*self._activated, cameras, self._background).rgb
+            rendered = rasterize(*self._activated, cameras, self._background, antialiased=self._antialiased).rgb
             # A loss for each query: no pose depends on what it is batched with.
             losses = [
                 photometric_loss(rendered[i : i + 1], images[i : i + 1], self._ssim_weight) for i in range(len(images))
@@ -98,7 +100,7 @@ class MovingSplats:
             optimizer.step()
             optimizer.param_groups[0]["lr"] = self._learning_rate * self._decay ** ((step + 1) / 100)
         with torch.no_grad():
-            found = _moved_world(self._camera(coarse, omega, v, theta), -self._centre)
+            found = moved_world(self._camera(coarse, omega, v, theta), -self._centre)
         return replace(initial, world_to_camera=found.float())
 
     def save(self, folder: Path) -> None:
@@ -110,15 +112,3 @@ class MovingSplats:
 
     def _camera(self, coarse: Tensor, omega: Tensor, v: Tensor, theta: Tensor) -> Tensor:
         return coarse @ screw_motion(omega, self._unit * v, theta)
-
-
-def _moved_world(world_to_camera: Tensor, origin: Tensor) -> Tensor:  # (B, 4, 4), (3,)
-    """The same cameras in a world whose origin lies at `origin`."""
-    shift = world_to_camera[:, :3, :3] @ origin
-    return torch.cat(
-        [
-            torch.cat([world_to_camera[:, :3, :3], (world_to_camera[:, :3, 3] + shift)[:, :, None]], 2),
-            world_to_camera[:, 3:],
-        ],
-        1,
-    )

@@ -37,3 +37,18 @@ def translation_unit(cameras: Cameras, centre: Tensor) -> float:  # (3,) world
     The mean distance of the cameras from `centre` counts as 3.5, so that the scale of the world does not matter.
     """
     return float((camera_centres(cameras) - centre).norm(dim=1).mean()) / _CAMERA_DISTANCE or 1.0
+
+
+def moved_world(
+    world_to_camera: Tensor,  # (B, 4, 4)
+    origin: Tensor,  # (3,)
+) -> Tensor:
+    """The same cameras in a world whose origin lies at `origin`, (B, 4, 4)."""
+    shift = world_to_camera[:, :3, :3] @ origin
+    return torch.cat(
+        [
+            torch.cat([world_to_camera[:, :3, :3], (world_to_camera[:, :3, 3] + shift)[:, :, None]], 2),
+            world_to_camera[:, 3:],
+        ],
+        1,
+    )
