@@ -15,7 +15,7 @@ from padbench.progress import SilentProgress
 from padbench.runner import Settings, run_unit
 from padbench.store import RunFolder, Unit
 from padbench_datasets.chairs.making import Extent, make_chairs
-from ptad.test_training import Dying, Killed, _digest, _one_thread  # noqa: F401
+from ptad.test_training import Dying, Killed, digest
 
 SIZE = 64
 TINY = ("image_size=64", "detector.input_size=64", "detector.epochs=2", "detector.width=8")
@@ -73,7 +73,7 @@ def test_a_run_killed_in_training_ends_as_an_uninterrupted_one(chairs: Path, tmp
         run("ptad", chairs, tmp_path / "killed", *TINY, *POSES, progress=Dying(1))
     resumed = run("ptad", chairs, tmp_path / "killed", *TINY, *POSES)
     weights = [result.path / "model/detector/network.safetensors" for result in (whole, resumed)]
-    assert _digest(weights[0]) == _digest(weights[1])
+    assert digest(weights[0]) == digest(weights[1])
     columns = ["id", "image_score", "map_offset", "map_scale"]
     assert whole.predictions()[columns].equals(resumed.predictions()[columns])
 

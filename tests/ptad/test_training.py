@@ -94,18 +94,9 @@ def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
         PyramidDetector(runtime(), **(SMALL | {"width": 16}), **POSES).load(tmp_path, [])
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     """Short where it differs."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """As many threads as the machine has may add up in another order from call to call."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Killed(Exception):
@@ -141,7 +132,7 @@ def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path, after: in
     for name, detector in (("whole", whole), ("resumed", resumed)):
         (tmp_path / name).mkdir()
         detector.save(tmp_path / name)
-        states.append(_digest(tmp_path / name / "network.safetensors"))
+        states.append(digest(tmp_path / name / "network.safetensors"))
     assert states[0] == states[1]
 
 
