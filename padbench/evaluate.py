@@ -20,7 +20,7 @@ def evaluate(run: RunFolder) -> dict[str, Any]:
     predictions and data set do not fit together; an older metrics.json is then left as it was.
     """
     _require_done(run)
-    metrics = measure(run, _dataset(run).ground_truth(run.unit.task))
+    metrics = measure(run, open_dataset(run).ground_truth(run.unit.task))
     write_json_atomically(run.path / "metrics.json", metrics)
     return metrics
 
@@ -33,7 +33,7 @@ def write_pictures(run: RunFolder) -> list[Path]:
     from padbench.report.pictures import draw_pictures
 
     _require_done(run)
-    dataset = _dataset(run)
+    dataset = open_dataset(run)
     queries = [query for scene in dataset.task(run.unit.task).test for query in scene.queries]
     return draw_pictures(run, queries, dataset.ground_truth(run.unit.task))
 
@@ -45,8 +45,8 @@ def _require_done(run: RunFolder) -> None:
         )
 
 
-def _dataset(run: RunFolder) -> Dataset:
-    """Open the data set the unit was run on and make sure that it is still the same."""
+def open_dataset(run: RunFolder) -> Dataset:
+    """Open the data set the unit was run on; raises UserError when it is missing or has changed since."""
     described = run.info["dataset"]
     factory = load_plugins().resolve("dataset", described["name"])
     dataset: Dataset = factory(Path(described["root"]), image_size=described["image_size"])

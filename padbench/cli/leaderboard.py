@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from padbench.errors import UserError
+
+if TYPE_CHECKING:
+    from padbench.leaderboard.board import Board
+    from padbench.store import RunFolder
 
 _DEFAULT = Path("runs")
 
@@ -31,7 +36,21 @@ _DEFAULT = Path("runs")
     help="Write the boards of complete runs with their provenance into DIR/<data set>, such as leaderboards/measured.",
     metavar="DIR",
 )
-def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str | None, folder: Path | None) -> None:
+@click.option(
+    "--html",
+    "pages",
+    type=click.Path(path_type=Path),
+    help="Write the boards, plots, method pages and galleries as a site that opens from the disk.",
+    metavar="DIR",
+)
+def command(
+    runs: tuple[Path, ...],
+    output: str,
+    published: bool,
+    dataset: str | None,
+    folder: Path | None,
+    pages: Path | None,
+) -> None:
     """Print accuracy, pose and timing boards of all runs below the folders RUNS (default: runs).
 
     Only rows of one section are ranked: same data, profile and classes; same protocol for accuracy, same machine for
@@ -39,6 +58,7 @@ def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str |
 
     \b
     Example: padbench leaderboard runs --format md --published
+             padbench leaderboard runs --html pages --published
              padbench leaderboard runs --write leaderboards/measured
     """
     from padbench.leaderboard import build_boards
@@ -55,8 +75,10 @@ def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str |
     if dataset is not None and not published and dataset not in datasets:
         raise UserError(f"there is no run on data set {dataset!r}; there are runs on {', '.join(datasets)}")
     if folder is not None:
-        if published or output != "table":
-            raise UserError("--write writes measured figures in its own formats: leave --published and --format out")
+        if published or output != "table" or pages is not None:
+            raise UserError(
+                "--write writes measured figures in its own formats: leave --published, --format and --html out"
+            )
         from padbench.leaderboard.measured import write_measured
 
         chosen = [run for run in found if dataset in (None, run.unit.dataset)]
@@ -64,6 +86,11 @@ def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str |
             click.echo(str(path))
         return
     boards = build_boards(found, published, dataset)
+    if pages is not None:
+        if output != "table":
+            raise UserError("--html writes pages: leave --format out")
+        _write_pages([run for run in found if dataset in (None, run.unit.dataset)], boards, pages)
+        return
     if output == "table":
         from rich.console import Console
 
@@ -84,3 +111,16 @@ def command(runs: tuple[Path, ...], output: str, published: bool, dataset: str |
     else:
         from padbench.leaderboard.formats.json import render
     click.echo(render(boards).rstrip("\n"))
+
+
+def _write_pages(runs: list[RunFolder], boards: list[Board], folder: Path) -> None:
+    from rich.console import Console
+
+    from padbench.progress import ConsoleProgress
+    from padbench.report.from_runs import write_site
+
+    with ConsoleProgress(Console(stderr=True)) as progress:
+        warnings = write_site(runs, boards, folder, "padbench leaderboards", progress)
+    for sentence in warnings:
+        click.echo(f"warning: {sentence}", err=True)
+    click.echo(str(folder / "index.html"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from padbench.atomic import write_atomically
-from padbench.metrics.pose import rotation_errors, translation_errors
-from padbench.metrics.unit import failed, matrices, records
+from padbench.metrics.unit import failed, records
 from padbench.report.colour_scale import HIGH_PERCENTILE, LOW_PERCENTILE, ColourScale, colours
+from padbench.report.facts import facts
 from padbench.report.panels import (
     TRUE_COLOUR,
     Box,
@@ -78,7 +77,7 @@ def _draw(run: RunFolder, row: dict[str, Any], query: Pixels, truth: GroundTruth
     canvas = Image.new("RGB", (width, _HEADER + _CAPTION + size[0] + _FOOTER), "white")
     draw = ImageDraw.Draw(canvas)
     draw.text((_MARGIN, 12), f"{run.unit.task}   {row['id']}", _INK, _font(20))
-    draw.text((_MARGIN, 38), _facts(row, truth), _INK, _font(15))
+    draw.text((_MARGIN, 38), "     ".join(facts(row, truth)), _INK, _font(15))
     for index, (title, panel) in enumerate(zip(titles, panels, strict=True)):
         left, top = _MARGIN + index * (size[1] + _GAP), _HEADER + _CAPTION
         draw.text((left, _HEADER + 4), title, _PALE, _font(15))
@@ -113,25 +112,6 @@ def _draw_boxes(
     for colour, box in marked:
         x0, y0, x1, y1 = corners(box, size)
         draw.rectangle([left + x0, top + y0, left + x1, top + y1], outline=colour, width=2)
-
-
-def _facts(row: dict[str, Any], truth: GroundTruth) -> str:
-    facts = [f"defect: {truth.defect}" if truth.anomalous else "normal"]
-    if failed(row):
-        return f"{facts[0]}     failed: {shorten(row['error'], 110)}"
-    facts.append(f"image score {row['image_score']:.4g}")
-    if truth.world_to_camera is not None and row.get("world_to_camera") is not None:
-        true = truth.world_to_camera[None]
-        final = matrices([row], "world_to_camera")
-        facts.append(f"rotation error {_degrees(final, true)}")
-        facts.append(f"translation error {translation_errors(final, true)[0]:.3g}")
-        if row.get("coarse_world_to_camera") is not None:
-            facts[-2] += f" (coarse {_degrees(matrices([row], 'coarse_world_to_camera'), true)})"
-    return "     ".join(facts)
-
-
-def _degrees(estimated: NDArray[np.float64], true: NDArray[np.float64]) -> str:
-    return f"{np.rad2deg(rotation_errors(estimated, true)[0]):.2f}°"
 
 
 def _truth_caption(truth: GroundTruth) -> str:
