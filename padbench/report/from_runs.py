@@ -9,11 +9,11 @@ from pathlib import Path
 
 from padbench.errors import UserError
 from padbench.evaluate import open_dataset
+from padbench.interfaces import Progress
 from padbench.leaderboard.board import Board
 from padbench.leaderboard.measured import provenance
 from padbench.leaderboard.results import collect
 from padbench.plugins import load_plugins
-from padbench.progress import ConsoleProgress
 from padbench.report.gallery import LONGEST, Case, make_cases
 from padbench.report.site import Content, Gallery, claim, replace_site, write_pages
 from padbench.store import RunFolder
@@ -25,7 +25,7 @@ _LEAD = (
 
 
 def write_site(
-    runs: Sequence[RunFolder], boards: Sequence[Board], folder: Path, title: str, progress: ConsoleProgress
+    runs: Sequence[RunFolder], boards: Sequence[Board], folder: Path, title: str, progress: Progress
 ) -> list[str]:
     """Write the pages of finished and evaluated runs into `folder`, which is replaced as a whole when all is made.
 
@@ -49,7 +49,7 @@ def write_site(
     return warnings
 
 
-def _galleries(runs: Sequence[RunFolder], site: Path, warnings: list[str], progress: ConsoleProgress) -> list[Gallery]:
+def _galleries(runs: Sequence[RunFolder], site: Path, warnings: list[str], progress: Progress) -> list[Gallery]:
     def method(run: RunFolder) -> tuple[str, str, str]:
         return run.unit.dataset, run.unit.method, run.unit.profile
 

@@ -35,15 +35,15 @@ def per_class(section: Section, metric: str, title: str, digits: int = 1) -> str
     if len(classes) < 2 or not rows:
         return None
     low = _floor([row.values[metric].value for row in rows])
-    left, top, step = 150.0, 30.0 + 20 * math.ceil(len(methods) / 3), 28.0
-    height = top + step * len(classes) + 40
+    left, top, step = 150.0, 34.0 + 20 * math.ceil(len(methods) / 3), 28.0
+    height = top + step * len(classes) + 46
     drawing = Drawing(_WIDTH, height, title, f"{title}: a line per class, a mark per method.")
     _legend(drawing, methods)
     scale = _Linear(low, 100.0, left, _WIDTH - 30)
     for tick in _ticks(low, 100.0):
-        drawing.line(scale(tick), top - 8, scale(tick), height - 34, "grid")
-        drawing.text(scale(tick), height - 16, f"{tick:g}", "middle")
-    drawing.text(_WIDTH - 30, height - 2, title, "end", "axis")
+        drawing.line(scale(tick), top - 8, scale(tick), height - 42, "grid")
+        drawing.text(scale(tick), height - 25, f"{tick:g}", "middle")
+    drawing.text(_WIDTH - 30, height - 8, title, "end", "axis")
     for index, name in enumerate(classes):
         y = top + step * (index + 0.5)
         drawing.line(left, y, _WIDTH - 30, y, "grid")
@@ -53,7 +53,7 @@ def per_class(section: Section, metric: str, title: str, digits: int = 1) -> str
             tip = f"{row.labels['method']}, {name}: {value:.{digits}f} %{_remark(row)}"
             series = methods.index(row.labels["method"])
             # Equal figures would hide each other on one line.
-            drawing.mark(scale(value), y + (series - (len(methods) - 1) / 2) * min(4.0, 16 / len(methods)), series, tip)
+            drawing.mark(scale(value), y + (series - (len(methods) - 1) / 2) * min(6.0, 18 / len(methods)), series, tip)
     return drawing.render()
 
 
@@ -183,7 +183,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [round(step * index, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _legend(drawing: Drawing, labels: Sequence[str], top: float = 14.0) -> None:
+def _legend(drawing: Drawing, labels: Sequence[str], top: float = 20.0) -> None:
     for index, label in enumerate(labels):
         x, y = 20 + 250 * (index % 3), top + 20 * (index // 3)
         drawing.mark(x, y - 4, index, label)
