@@ -20,7 +20,7 @@ def evaluate(run: RunFolder) -> dict[str, Any]:
     predictions and data set do not fit together; an older metrics.json is then left as it was.
     """
     _require_done(run)
-    metrics = measure(run, _dataset(run).ground_truth(run.unit.task))
+    metrics = measure(run, open_dataset(run).ground_truth(run.unit.task))
     write_json_atomically(run.path / "metrics.json", metrics)
     return metrics
 
@@ -33,20 +33,16 @@ def write_pictures(run: RunFolder) -> list[Path]:
     from padbench.report.pictures import draw_pictures
 
     _require_done(run)
-    dataset = _dataset(run)
+    dataset = open_dataset(run)
     queries = [query for scene in dataset.task(run.unit.task).test for query in scene.queries]
     return draw_pictures(run, queries, dataset.ground_truth(run.unit.task))
 
 
-def _require_done(run: RunFolder) -> None:
-    if run.info["status"] != "done":
-        raise UserError(
-            f"{run.path} is not finished (status {run.info['status']!r}); the same 'padbench run' command resumes it"
-        )
+def open_dataset(run: RunFolder) -> Dataset:
+    """Open the data set the unit was run on and make sure that it is still the same.
 
-
-def _dataset(run: RunFolder) -> Dataset:
-    """Open the data set the unit was run on and make sure that it is still the same."""
+    Raises UserError when it is missing, damaged or has changed since the run.
+    """
     described = run.info["dataset"]
     factory = load_plugins().resolve("dataset", described["name"])
     dataset: Dataset = factory(Path(described["root"]), image_size=described["image_size"])
@@ -56,3 +52,10 @@ def _dataset(run: RunFolder) -> Dataset:
             "the unit again with --overwrite"
         )
     return dataset
+
+
+def _require_done(run: RunFolder) -> None:
+    if run.info["status"] != "done":
+        raise UserError(
+            f"{run.path} is not finished (status {run.info['status']!r}); the same 'padbench run' command resumes it"
+        )
