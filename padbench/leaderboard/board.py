@@ -9,6 +9,8 @@ from typing import Literal
 COMPLETE = "complete"
 MEAN = "mean"
 """The class label of a mean over the complete set of classes."""
+TRUTH = "1 or 0"
+"""The unit of a column that says yes or no."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Board:
-    """A table: kind is "accuracy", "pose", "timing" or "published timing". labels: titles of label columns, by name.
+    """A table. kind: "accuracy", "pose", "timing", "pareto" or "published timing".
 
-    remarks: about the whole board. notes: about single methods, shown under the board.
+    labels: titles of the label columns, by name. remarks: about the whole board. notes: about single methods, shown
+    under the board.
     """
 
     kind: str

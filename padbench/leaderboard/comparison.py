@@ -19,6 +19,7 @@ from padbench.leaderboard.measures import ACCURACY, POSE, TIMING
 from padbench.leaderboard.query_figures import statistics_of
 from padbench.leaderboard.results import Competitor, Group, Result, collect, rankable_groups
 from padbench.leaderboard.rows import listed
+from padbench.leaderboard.selection import select
 from padbench.store import RunFolder
 
 RESAMPLES = 2000
@@ -87,10 +88,7 @@ def compare(
     Raises UserError when a method is unknown, when no runs of the two may be compared, and when the data set is missing
     or has changed since the runs.
     """
-    chosen = [run for run in runs if dataset in (None, run.unit.dataset) and profile in (None, run.unit.profile)]
-    if runs and not chosen:
-        there = sorted({f"{run.unit.dataset} in profile {run.unit.profile}" for run in runs})
-        raise UserError(f"there is no such run; there are runs on {', '.join(there)}")
+    chosen = select(runs, dataset=dataset, profile=profile)
     results, _ = collect(chosen)
     groups = [
         group

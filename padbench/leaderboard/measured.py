@@ -16,7 +16,7 @@ from padbench.leaderboard.results import collect
 from padbench.store import RunFolder
 
 SCHEMA = 1
-KINDS = ("accuracy", "pose", "timing")
+KINDS = ("accuracy", "pose", "timing", "pareto")
 _PROVENANCE = "provenance.json"
 _ENVIRONMENT = ("hardware", "libraries", "plugins")
 _OF_UNIT = (
@@ -36,7 +36,7 @@ _OF_UNIT = (
 
 
 def write_measured(runs: Sequence[RunFolder], folder: Path) -> list[Path]:
-    """Write <folder>/<data set>/{accuracy,pose,timing}.csv, README.md and provenance.json; returns what was written.
+    """Write <folder>/<data set>/*.csv of the boards, README.md and provenance.json; returns what was written.
 
     Equal runs give equal bytes, wherever they lie. Everything is computed before the first file is written; files of an
     earlier call that have no successor are deleted. Raises UserError when a run is not finished, not evaluated or

@@ -311,7 +311,7 @@ def test_what_cannot_be_compared_is_said_in_one_sentence(write: Writer) -> None:
         ("alpha", "beta", {}, "'alpha' was run on bricks in profile lite .* 'beta' on bricks in profile paper"),
         ("alpha", "delta", {}, "may be compared .* data of other"),
         ("alpha", "zeta", {}, "no figure in common; .*01Duck: left out, since zeta has only a partial run"),
-        ("alpha", "beta", {"dataset": "mad"}, "there are runs on bricks in profile lite, bricks in profile paper"),
+        ("alpha", "beta", {"dataset": "mad"}, "there is no run on data set 'mad': known are bricks"),
     ):
         with pytest.raises(UserError, match=sentence):
             compare(runs, a, b, **choice)  # type: ignore[arg-type]

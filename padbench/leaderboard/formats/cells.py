@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from padbench.leaderboard.board import COMPLETE, MEAN, Board, Column, Row, Section
+from padbench.leaderboard.board import COMPLETE, MEAN, TRUTH, Board, Column, Row, Section
 
 ALWAYS_SHOWN = ("class", "method", "stage", "note", "hardware")
 
@@ -48,6 +48,8 @@ def figure(row: Row, column: Column) -> tuple[str, str | None]:
         return ("missing" if row.missing else "–"), None
     if value.printed is not None:
         return value.printed, None if value.deviation is None else f"{value.deviation:g}"
+    if column.unit == TRUTH:
+        return ("yes" if value.value else "no"), None
     digits = decimals(value.value, column)
     return f"{value.value:.{digits}f}", None if value.deviation is None else f"{value.deviation:.{digits}f}"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from padbench.leaderboard.board import Board
 
 COLUMNS = (
-    "board",  # accuracy, pose, timing or published timing
+    "board",  # accuracy, pose, timing, pareto or published timing
     "dataset",
     "section",  # only figures of one section, class and metric may be ranked against each other
     "profile",
