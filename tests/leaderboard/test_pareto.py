@@ -41,11 +41,12 @@ def _board(folder: Path) -> Board | None:
     return found[0] if found else None
 
 
-def _front(board: Board | None) -> list[dict[str, str | None]]:
-    """Method -> what the column says, section by section."""
+def _front(board: Board | None) -> list[dict[str, bool]]:
+    """Method -> whether it is on the front, section by section."""
     assert board is not None
     return [
-        {row.labels["method"]: row.values["pareto_front"].printed for row in section.rows} for section in board.sections
+        {row.labels["method"]: row.values["pareto_front"].value == 1 for row in section.rows}
+        for section in board.sections
     ]
 
 
