@@ -15,6 +15,7 @@ from padbench.leaderboard.rows import LABELS, Figures, Measure, section
 ACCURACY_COLUMN = next(column for column in ACCURACY.columns if column.name == "image_auroc")
 TIME_COLUMN = next(column for column in TIMING.columns if column.name == "seconds_per_query")
 FRONT_COLUMN = Column("pareto_front", "front", TRUTH, None, 0)
+COLUMNS = (ACCURACY_COLUMN, TIME_COLUMN, FRONT_COLUMN)
 _REMARK = (
     "front: no other method of the section is at least as good in both image AUROC and seconds per query and "
     "better in one; means of methods that are complete on all classes"
@@ -55,8 +56,7 @@ def pareto_board(dataset: str, results: Sequence[Result]) -> Board | None:
     if len({row.labels["method"] for part in shown for row in part.rows}) < 2:
         return None
     labels = {name: title for name, title in LABELS.items() if name != "class"}
-    columns = (*_MEASURE.columns, FRONT_COLUMN)
-    return Board("pareto", dataset, f"Accuracy against time on {dataset}", labels, columns, shown, (_REMARK,))
+    return Board("pareto", dataset, f"Accuracy against time on {dataset}", labels, COLUMNS, shown, (_REMARK,))
 
 
 def _front_section(whole: Section) -> Section:
