@@ -23,6 +23,7 @@ _DEFAULT = Path("runs")
 )
 @click.option("--json", "output", flag_value="json", help="The same as --format json.")
 @click.option("--published", is_flag=True, help="Add the papers' numbers, in sections of their own.")
+@click.option("--attributes", is_flag=True, help="Add the objects' attributes against accuracy; reads the data set.")
 @click.option("--dataset", help="Only the boards of this data set.")
 @click.option(
     "--method", "methods", multiple=True, metavar="NAME", help="Only runs of this method or variant; repeatable."
@@ -41,6 +42,7 @@ def command(
     runs: tuple[Path, ...],
     output: str,
     published: bool,
+    attributes: bool,
     dataset: str | None,
     methods: tuple[str, ...],
     profile: str | None,
@@ -72,14 +74,21 @@ def command(
     # Of a data set without runs, there may be published numbers.
     found = select(found, methods, None if published else dataset, profile, protocol, device)
     if folder is not None:
-        if published or output != "table":
-            raise UserError("--write writes measured figures in its own formats: leave --published and --format out")
+        if published or attributes or output != "table":
+            raise UserError(
+                "--write writes measured figures in its own formats: leave --published, --attributes and --format out"
+            )
         from padbench.leaderboard.measured import write_measured
 
         for path in write_measured(found, folder):
             click.echo(str(path))
         return
     boards = build_boards(found, published, dataset)
+    if attributes:
+        from padbench.leaderboard.attributes import attribute_data
+
+        chosen = [run for run in found if dataset in (None, run.unit.dataset)]
+        boards += [board for data in attribute_data(chosen) for board in data.boards]
     if output == "table":
         from rich.console import Console
 

@@ -79,10 +79,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Board:
-    """A table. kind: "accuracy", "pose", "timing", "pareto" or "published timing".
+    """A table.
 
-    labels: titles of the label columns, by name. remarks: about the whole board. notes: about single methods, shown
-    under the board.
+    kind: "accuracy", "pose", "timing", "pareto", "attributes", "attribute correlations" or "published timing". labels:
+    titles of the label columns, by name. remarks: about the whole board. notes: about single methods, shown under the
+    board.
     """
 
     kind: str

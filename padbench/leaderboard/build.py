@@ -39,6 +39,11 @@ def build_boards(runs: Sequence[RunFolder], published: bool = False, dataset: st
     return boards
 
 
+def measured_accuracy(groups: Sequence[Group]) -> tuple[Section, ...]:
+    """The section of the accuracy board of each group of `rankable_groups(..., by_protocol=True)`."""
+    return _sections(groups, ACCURACY)
+
+
 def print_boards(runs: Sequence[RunFolder], console: Console, published: bool = False) -> None:
     """Print the boards of the runs to a terminal."""
     from padbench.leaderboard.formats.terminal import render
@@ -55,7 +60,7 @@ def _boards_of(dataset: str, results: Sequence[Result], remarks: Sequence[str], 
         printed = accuracy_sections(dataset, classes)
         if not printed:
             remarks = [*remarks, f"no published numbers of the data set {dataset!r}"]
-    accuracy = _sections(groups, ACCURACY)
+    accuracy = measured_accuracy(groups)
     boards = [
         Board(
             "accuracy",

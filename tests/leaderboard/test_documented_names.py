@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from padbench.leaderboard.attributes import ATTRIBUTE_COLUMNS, CORRELATION_COLUMNS
 from padbench.leaderboard.board import Column
 from padbench.leaderboard.formats.csv import COLUMNS
 from padbench.leaderboard.measures import ACCURACY, POSE, TIMING
@@ -32,6 +33,8 @@ def test_every_metric_is_documented_with_its_board_and_unit() -> None:
         "pose": POSE.columns,
         "timing": TIMING.columns,
         "pareto": PARETO,
+        "attributes": ATTRIBUTE_COLUMNS,
+        "attribute correlations": CORRELATION_COLUMNS,
     }
     rows = _table("Metrics")
     documented = {(board, metric, unit) for board, metric, unit, _ in rows}
