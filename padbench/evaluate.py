@@ -38,21 +38,25 @@ def write_pictures(run: RunFolder) -> list[Path]:
     return draw_pictures(run, queries, dataset.ground_truth(run.unit.task))
 
 
-def _require_done(run: RunFolder) -> None:
-    if run.info["status"] != "done":
-        raise UserError(
-            f"{run.path} is not finished (status {run.info['status']!r}); the same 'padbench run' command resumes it"
-        )
+def open_dataset(run: RunFolder, image_size: int | None = None) -> Dataset:
+    """Open the data set the unit was run on and make sure that it is still the same.
 
-
-def open_dataset(run: RunFolder) -> Dataset:
-    """Open the data set the unit was run on; raises UserError when it is missing or has changed since."""
+    image_size: longer side of the images in px, None for that of the run. Raises UserError when the data set is
+    missing, damaged or has changed since the run.
+    """
     described = run.info["dataset"]
     factory = load_plugins().resolve("dataset", described["name"])
-    dataset: Dataset = factory(Path(described["root"]), image_size=described["image_size"])
+    dataset: Dataset = factory(Path(described["root"]), image_size=image_size or described["image_size"])
     if dataset.data_hash(run.unit.task) != run.info["hashes"]["data"]:
         raise UserError(
             f"the data of {run.unit.task} in {described['root']} is not what {run.path} was run on; restore it, or run "
             "the unit again with --overwrite"
         )
     return dataset
+
+
+def _require_done(run: RunFolder) -> None:
+    if run.info["status"] != "done":
+        raise UserError(
+            f"{run.path} is not finished (status {run.info['status']!r}); the same 'padbench run' command resumes it"
+        )

@@ -15,6 +15,7 @@ VERBS = {
     "run": "Fit, predict and evaluate methods on a data set, and print the boards.",
     "evaluate": "Compute metrics, and draw pictures, from stored predictions.",
     "leaderboard": "Print accuracy, pose and timing boards of stored runs.",
+    "compare": "Tell whether two methods differ, with intervals over queries.",
     "report": "Write one run as pages to open in a browser.",
     "list": "List methods, data sets and components.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",

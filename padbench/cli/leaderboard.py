@@ -28,7 +28,14 @@ _DEFAULT = Path("runs")
 )
 @click.option("--json", "output", flag_value="json", help="The same as --format json.")
 @click.option("--published", is_flag=True, help="Add the papers' numbers, in sections of their own.")
+@click.option("--attributes", is_flag=True, help="Add the objects' attributes against accuracy; reads the data set.")
 @click.option("--dataset", help="Only the boards of this data set.")
+@click.option(
+    "--method", "methods", multiple=True, metavar="NAME", help="Only runs of this method or variant; repeatable."
+)
+@click.option("--profile", metavar="NAME", help="Only runs in this profile.")
+@click.option("--protocol", metavar="NAME", help="Only runs scored by this protocol.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Only runs on this kind of device.")
 @click.option(
     "--write",
     "folder",
@@ -47,21 +54,28 @@ def command(
     runs: tuple[Path, ...],
     output: str,
     published: bool,
+    attributes: bool,
     dataset: str | None,
+    methods: tuple[str, ...],
+    profile: str | None,
+    protocol: str | None,
+    device: str | None,
     folder: Path | None,
     pages: Path | None,
 ) -> None:
-    """Print accuracy, pose and timing boards of all runs below the folders RUNS (default: runs).
+    """Print accuracy, pose, timing and Pareto boards of all runs below the folders RUNS (default: runs).
 
     Only rows of one section are ranked: same data, profile and classes; same protocol for accuracy, same machine for
-    times.
+    times, both for accuracy against time.
 
     \b
     Example: padbench leaderboard runs --format md --published
+             padbench leaderboard runs --method igspad --method splatpose --device cpu
              padbench leaderboard runs --html pages --published
              padbench leaderboard runs --write leaderboards/measured
     """
     from padbench.leaderboard import build_boards
+    from padbench.leaderboard.selection import select
     from padbench.store import find_runs
 
     if not runs and published and not _DEFAULT.is_dir():
@@ -71,21 +85,25 @@ def command(
         if not found:
             where = ", ".join(map(str, runs or (_DEFAULT,)))
             raise UserError(f"there is no run below {where}; give a folder that 'padbench run' wrote")
-    datasets = sorted({run.unit.dataset for run in found})
-    if dataset is not None and not published and dataset not in datasets:
-        raise UserError(f"there is no run on data set {dataset!r}; there are runs on {', '.join(datasets)}")
+    # Of a data set without runs, there may be published numbers.
+    found = select(found, methods, None if published else dataset, profile, protocol, device)
     if folder is not None:
-        if published or output != "table" or pages is not None:
+        if published or attributes or output != "table" or pages is not None:
             raise UserError(
-                "--write writes measured figures in its own formats: leave --published, --format and --html out"
+                "--write writes measured figures in its own formats: leave --published, --attributes, --format and "
+                "--html out"
             )
         from padbench.leaderboard.measured import write_measured
 
-        chosen = [run for run in found if dataset in (None, run.unit.dataset)]
-        for path in write_measured(chosen, folder):
+        for path in write_measured(found, folder):
             click.echo(str(path))
         return
     boards = build_boards(found, published, dataset)
+    if attributes and pages is None:
+        from padbench.leaderboard.attributes import attribute_data
+
+        chosen = [run for run in found if dataset in (None, run.unit.dataset)]
+        boards += [board for data in attribute_data(chosen) for board in data.boards]
     if pages is not None:
         if output != "table":
             raise UserError("--html writes pages: leave --format out")

@@ -9,6 +9,8 @@ from typing import Literal
 COMPLETE = "complete"
 MEAN = "mean"
 """The class label of a mean over the complete set of classes."""
+TRUTH = "1 or 0"
+"""The unit of a column that says yes or no."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Board:
-    """A table: kind is "accuracy", "pose", "timing" or "published timing". labels: titles of label columns, by name.
+    """A table.
 
-    remarks: about the whole board. notes: about single methods, shown under the board.
+    kind: "accuracy", "pose", "timing", "pareto", "attributes", "attribute correlations" or "published timing". labels:
+    titles of the label columns, by name. remarks: about the whole board. notes: about single methods, shown under the
+    board.
     """
 
     kind: str

@@ -87,7 +87,8 @@ def _lines(file: Path, kind: str) -> list[dict[str, str]]:
 def _rows(lines: Sequence[dict[str, str]], labels: dict[str, str]) -> tuple[Row, ...]:
     rows: dict[tuple[str, ...], Row] = {}
     for line in lines:
-        of_row = {name: line[name] for name in labels}
+        # Rows of means bear their class also where a board does not show it.
+        of_row = {name: line[name] for name in {"class": "", **labels} if name in labels or line[name]}
         row = rows.setdefault((*of_row.values(), line["status"]), Row(of_row, line["status"]))
         if line["metric"]:
             row.values[line["metric"]] = Value(

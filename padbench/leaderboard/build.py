@@ -9,6 +9,7 @@ from padbench.leaderboard.board import Board, Section
 from padbench.leaderboard.headings import distinct_titles, machine
 from padbench.leaderboard.measures import ACCURACY, POSE, TIMING
 from padbench.leaderboard.notes import notes
+from padbench.leaderboard.pareto import pareto_board
 from padbench.leaderboard.published import accuracy_sections, published_datasets, timing_board
 from padbench.leaderboard.results import Group, Result, collect, rankable_groups
 from padbench.leaderboard.rows import LABELS, Measure, section
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def build_boards(runs: Sequence[RunFolder], published: bool = False, dataset: str | None = None) -> list[Board]:
-    """Build accuracy, pose and timing boards per data set; the pose board only where true poses are known.
+    """Build accuracy, pose, timing and Pareto boards per data set; the pose board only where true poses are known, the
+    Pareto board only where two methods are complete on all classes.
 
     published: add the papers' numbers in sections of their own. dataset: this data set only; without runs and without
     it, `published` shows every data set that has published numbers.
@@ -35,6 +37,11 @@ def build_boards(runs: Sequence[RunFolder], published: bool = False, dataset: st
         results, remarks = collect(run for run in runs if run.unit.dataset == name)
         boards += _boards_of(name, results, remarks, published)
     return boards
+
+
+def measured_accuracy(groups: Sequence[Group]) -> tuple[Section, ...]:
+    """The section of the accuracy board of each group of `rankable_groups(..., by_protocol=True)`."""
+    return _sections(groups, ACCURACY)
 
 
 def print_boards(runs: Sequence[RunFolder], console: Console, published: bool = False) -> None:
@@ -53,7 +60,7 @@ def _boards_of(dataset: str, results: Sequence[Result], remarks: Sequence[str], 
         printed = accuracy_sections(dataset, classes)
         if not printed:
             remarks = [*remarks, f"no published numbers of the data set {dataset!r}"]
-    accuracy = _sections(groups, ACCURACY)
+    accuracy = measured_accuracy(groups)
     boards = [
         Board(
             "accuracy",
@@ -82,6 +89,8 @@ def _boards_of(dataset: str, results: Sequence[Result], remarks: Sequence[str], 
             "largest of the classes; loading weights and warm-up are not counted"
         )
         boards.append(Board("timing", dataset, f"Time on {dataset}", LABELS, TIMING.columns, timing, (remark,)))
+    if front := pareto_board(dataset, results):
+        boards.append(front)
     if published and (times := timing_board(dataset)):
         boards.append(times)
     return boards

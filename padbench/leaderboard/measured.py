@@ -17,7 +17,7 @@ from padbench.leaderboard.results import collect
 from padbench.store import RunFolder
 
 SCHEMA = 1
-KINDS = ("accuracy", "pose", "timing")
+KINDS = ("accuracy", "pose", "timing", "pareto")
 PROVENANCE = "provenance.json"
 _ENVIRONMENT = ("hardware", "libraries", "plugins")
 _OF_UNIT = (
@@ -37,7 +37,7 @@ _OF_UNIT = (
 
 
 def write_measured(runs: Sequence[RunFolder], folder: Path) -> list[Path]:
-    """Write <folder>/<data set>/{accuracy,pose,timing}.csv, boards.json, README.md and provenance.json.
+    """Write <folder>/<data set>/*.csv of the boards, boards.json, README.md and provenance.json.
 
     Returns what was written. Equal runs give equal bytes, wherever they lie. Everything is computed before the first
     file is written; files of an earlier call that have no successor are deleted. Raises UserError when a run is not

@@ -65,6 +65,19 @@ def accuracy_sections(dataset: str, classes: Sequence[str]) -> list[Section]:
     return sections
 
 
+def published_attributes(dataset: str, classes: Sequence[str]) -> dict[str, tuple[dict[str, float], str]]:
+    """The published attributes of those classes, by folder name, that have any: values by name, and the source."""
+    names = {_paper_name(folder): folder for folder in classes}
+    return {
+        names[row["category"]]: (
+            {"shape_complexity": float(row["shape_complexity"]), "colour_contrast": float(row["color_contrast"])},
+            f"{row['source']}, {row['table']}",
+        )
+        for row in _read("object_attributes.csv")
+        if row["dataset"] == dataset and row["category"] in names
+    }
+
+
 def timing_board(dataset: str) -> Board | None:
     """Times as printed, with what each leaves out; None where there is none."""
     rows = [row for row in _read("timing.csv") if row["dataset"] == dataset]
@@ -111,7 +124,7 @@ def _grouped(rows: Iterable[dict[str, str]], *names: str) -> list[tuple[tuple[st
     return [(value, list(members)) for value, members in groupby(sorted(rows, key=key), key=key)]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _read(name: str) -> tuple[dict[str, str], ...]:
     with (published_folder() / name).open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))

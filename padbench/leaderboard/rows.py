@@ -115,12 +115,13 @@ def _why_no_mean(competitor: Competitor, classes: Sequence[str]) -> str:
         if task in competitor.hashes
         and all(result.metrics["partial"] for result in competitor.results if result.run.unit.task == task)
     ]
-    reasons = [f"missing: {_listed(absent)}"] if absent else []
-    reasons += [f"partial: {_listed(partial)}"] if partial else []
+    reasons = [f"missing: {listed(absent)}"] if absent else []
+    reasons += [f"partial: {listed(partial)}"] if partial else []
     return "; ".join(reasons) or "missing: no seed is complete on all classes"
 
 
-def _listed(tasks: Sequence[str]) -> str:
+def listed(tasks: Sequence[str]) -> str:
+    """The first few tasks and how many more there are."""
     more = len(tasks) - _NAMED
     return ", ".join(tasks[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 

@@ -31,9 +31,9 @@ def measure(run: RunFolder, ground_truth: Sequence[GroundTruth]) -> dict[str, An
     Raises UserError when predictions and ground truth do not hold the same queries, or a score is NaN or infinite.
     """
     rows = records(run)
-    paired = _paired(run, rows, ground_truth)
+    paired = paired_with_truth(run, rows, ground_truth)
     scored = [(row, truth) for row, truth in paired if not failed(row)]
-    mask_size = _mask_size(ground_truth)
+    mask_size = size_of_masks(ground_truth)
     unit = run.unit
     content: dict[str, Any] = {
         "schema": SCHEMA,
@@ -74,7 +74,11 @@ def matrices(rows: Sequence[dict[str, Any]], column: str) -> NDArray[np.float64]
     return np.array([row[column] for row in rows], dtype=np.float64).reshape(-1, 4, 4)
 
 
-def _paired(run: RunFolder, rows: list[dict[str, Any]], ground_truth: Sequence[GroundTruth]) -> list[Scored]:
+def paired_with_truth(run: RunFolder, rows: list[dict[str, Any]], ground_truth: Sequence[GroundTruth]) -> list[Scored]:
+    """Each row with the truth about its query, in the order of the rows.
+
+    Raises UserError when predictions and ground truth do not hold the same queries.
+    """
     by_id = {truth.query_id: truth for truth in ground_truth}
     path = run.path / "predictions.parquet"
     for row in rows:
@@ -89,7 +93,8 @@ def _paired(run: RunFolder, rows: list[dict[str, Any]], ground_truth: Sequence[G
     return [(row, by_id[row["id"]]) for row in rows]
 
 
-def _mask_size(ground_truth: Sequence[GroundTruth]) -> tuple[int, int] | None:
+def size_of_masks(ground_truth: Sequence[GroundTruth]) -> tuple[int, int] | None:
+    """Height and width of the task's first mask; None where there is none."""
     for truth in ground_truth:
         if truth.load_mask is not None:
             height, width = truth.load_mask().shape
@@ -103,21 +108,23 @@ def _accuracy(run: RunFolder, scored: Sequence[Scored], mask_size: tuple[int, in
     metrics = {} if image_auroc is None else {"image_auroc": image_auroc}
     if image_auroc is not None and any(truth.box is not None for _, truth in scored):
         metrics["auc"] = image_auroc  # as the papers on BrokenChairs call it
-    metrics.update(_decisions(scored))
-    metrics.update(_localisation(run, scored, mask_size))
+    if (right := right_decisions(scored)) is not None:
+        metrics["accuracy"] = float(right.mean())
+    if (overlaps := overlaps_of_boxes(run, scored, mask_size)) is not None:
+        metrics["mean_iou"] = float(overlaps[np.isfinite(overlaps)].mean())
     if mask_size is not None:
         metrics.update(pixel_metrics(lambda: _maps_and_masks(run, scored, mask_size)))
     return metrics
 
 
-def _decisions(scored: Sequence[Scored]) -> dict[str, float]:
-    """The share of right decisions, of a detector that decides."""
+def right_decisions(scored: Sequence[Scored]) -> NDArray[np.bool_] | None:
+    """Whether each query is decided rightly, (N,); None for a detector that decides nothing."""
     thresholds = np.array([_threshold(row) for row, _ in scored], dtype=np.float64)
     if len(scored) == 0 or np.isnan(thresholds).any():
-        return {}
+        return None
     scores = np.array([row["image_score"] for row, _ in scored], dtype=np.float64)
-    anomalous = np.array([truth.anomalous for _, truth in scored])
-    return {"accuracy": float(((scores > thresholds) == anomalous).mean())}
+    right: NDArray[np.bool_] = (scores > thresholds) == np.array([truth.anomalous for _, truth in scored])
+    return right
 
 
 def _threshold(row: dict[str, Any]) -> float:
@@ -125,18 +132,27 @@ def _threshold(row: dict[str, Any]) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _localisation(run: RunFolder, scored: Sequence[Scored], mask_size: tuple[int, int] | None) -> dict[str, float]:
-    """The mean overlap of boxes over the anomalous queries whose true box is known, of a detector that gives boxes."""
-    boxed = [(row, truth.box) for row, truth in scored if truth.box is not None]
-    if mask_size is None or not boxed or any(row.get("box") is None for row, _ in boxed):
-        return {}
+def overlaps_of_boxes(
+    run: RunFolder, scored: Sequence[Scored], mask_size: tuple[int, int] | None
+) -> NDArray[np.float64] | None:
+    """The overlap of the predicted box with the true one, (N,), NaN for queries whose true box is not known.
+
+    None where no true box is known, or the detector gives no boxes.
+    """
+    boxed = [index for index, (_, truth) in enumerate(scored) if truth.box is not None]
+    if mask_size is None or not boxed or any(scored[index][0].get("box") is None for index in boxed):
+        return None
     predicted = []
-    for row, _ in boxed:
+    for index in boxed:
+        row = scored[index][0]
         height, width = run.anomaly_map(row).shape
         scale = np.array([mask_size[1] / width, mask_size[0] / height])
         predicted.append(np.asarray(row["box"], dtype=np.float64) * np.tile(scale, 2))
-    true = np.array([box for _, box in boxed], dtype=np.float64)
-    return {"mean_iou": float(box_overlaps(np.array(predicted), true).mean())}
+    overlaps = np.full(len(scored), np.nan)
+    overlaps[boxed] = box_overlaps(
+        np.array(predicted), np.array([scored[index][1].box for index in boxed], dtype=np.float64)
+    )
+    return overlaps
 
 
 def _maps_and_masks(

@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
-from padbench.leaderboard.board import Board, Section
-from padbench.report.plots import per_class, stage_times
+from collections.abc import Sequence
+
+from padbench.leaderboard.attributes import ATTRIBUTES, AttributePoint
+from padbench.leaderboard.board import Board, Row, Section
+from padbench.report.plots import Point, per_class, scatter, stage_times
 from padbench.report.table_view import Plot
 
+_METRIC, _METRIC_TITLE = "image_auroc", "image AUROC [%]"
 
-def board_plots(board: Board) -> list[Plot]:
-    """The plots of the measured sections of a board; none where there is too little to plot."""
-    drawn = []
-    for section in board.sections:
-        if "source" not in section.facts:
-            drawn += [Plot(f"{title}: {section.title}", markup) for title, markup in _plots(board, section) if markup]
-    return drawn
+
+def board_plots(board: Board, points: Sequence[AttributePoint]) -> list[Plot]:
+    """The plots of a board; none where there is too little to plot, or where rows are published and not by class.
+
+    points: of all data sets, for the boards of attributes.
+    """
+    if board.kind == "attributes":
+        drawn = _attribute_plots([point for point in points if point.dataset == board.dataset])
+    else:
+        drawn = [
+            (f"{title}: {section.title}", markup)
+            for section in board.sections
+            if "source" not in section.facts
+            for title, markup in _plots(board, section)
+        ]
+    return [Plot(title, markup) for title, markup in drawn if markup]
 
 
 def _plots(board: Board, section: Section) -> list[tuple[str, str | None]]:
     if board.kind == "accuracy":
-        return [("Image AUROC by class", per_class(section, "image_auroc", "image AUROC [%]"))]
+        return [("Image AUROC by class", per_class(section, _METRIC, _METRIC_TITLE))]
     if board.kind == "timing":
         return [("Seconds per query by stage", stage_times(section, "seconds per query"))]
+    if board.kind == "pareto":
+        points = [_pareto_point(row) for row in section.rows]
+        return [("Pareto front", scatter(points, "Pareto front", "seconds per query", _METRIC_TITLE, True))]
     return []
+
+
+def _pareto_point(row: Row) -> Point:
+    values = {name: value.value for name, value in row.values.items()}
+    return Point(row.labels["method"], values["seconds_per_query"], values[_METRIC], values["pareto_front"] == 1)
+
+
+def _attribute_plots(points: Sequence[AttributePoint]) -> list[tuple[str, str | None]]:
+    drawn = []
+    for section in dict.fromkeys(point.section for point in points):
+        for attribute, title in ATTRIBUTES.items():
+            shown = [
+                Point(point.method, point.attribute_value, point.accuracy, about=point.name)
+                for point in points
+                if (point.section, point.attribute, point.metric) == (section, attribute, _METRIC)
+            ]
+            drawn.append((f"Accuracy against {title}: {section}", scatter(shown, title, title, _METRIC_TITLE)))
+    return drawn

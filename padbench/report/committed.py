@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from padbench.atomic import write_atomically
+from padbench.leaderboard.attributes import AttributePoint, published_attribute_data
 from padbench.leaderboard.board import MEAN, Board
 from padbench.leaderboard.board_file import NAME, read_boards
 from padbench.leaderboard.build import build_boards
@@ -73,14 +74,18 @@ def summary(boards: Sequence[Board]) -> str:
 
 def _content(folder: Path, measured: dict[str, list[Board]]) -> Content:
     published = build_boards([], published=True)
-    boards = []
+    boards: list[Board] = []
+    points: list[AttributePoint] = []
     for name in [*measured, *sorted({board.dataset for board in published} - measured.keys())]:
         boards += measured.get(name, [])
         boards += [board for board in published if board.dataset == name]
+        if (data := published_attribute_data(name)) is not None:
+            boards += data.boards
+            points += data.points
     known: dict[str, dict[str, Any]] = {
         name: json.loads((folder / "measured" / name / PROVENANCE).read_text(encoding="utf-8")) for name in measured
     }
-    return Content("padbench leaderboards", _LEAD, tuple(boards), known)
+    return Content("padbench leaderboards", _LEAD, tuple(boards), known, points=tuple(points))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from padbench.errors import UserError
 from padbench.evaluate import open_dataset
 from padbench.interfaces import Progress
+from padbench.leaderboard.attributes import AttributeData, attribute_data
 from padbench.leaderboard.board import Board
 from padbench.leaderboard.measured import provenance
 from padbench.leaderboard.results import collect
@@ -39,14 +40,31 @@ def write_site(
         results, warnings = collect(runs)
         shown = [result.run for result in results]
         galleries = _galleries(shown, made, warnings, progress)
+        attributes = _attributes(shown, warnings)
         datasets = sorted({run.unit.dataset for run in shown})
         known = {name: provenance([run for run in shown if run.unit.dataset == name]) for name in datasets}
-        content = Content(title, _LEAD, tuple(boards), known, tuple(galleries), tuple(warnings))
+        content = Content(
+            title,
+            _LEAD,
+            (*boards, *(board for data in attributes for board in data.boards)),
+            known,
+            tuple(galleries),
+            tuple(point for data in attributes for point in data.points),
+            tuple(warnings),
+        )
         write_pages(made, content, load_plugins())
         replace_site(made, folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return warnings
+
+
+def _attributes(runs: Sequence[RunFolder], warnings: list[str]) -> list[AttributeData]:
+    try:
+        return attribute_data(runs)
+    except UserError as missing:
+        warnings.append(f"no attributes of objects: {missing}")
+        return []
 
 
 def _galleries(runs: Sequence[RunFolder], site: Path, warnings: list[str], progress: Progress) -> list[Gallery]:

@@ -16,12 +16,13 @@ _STAGES = (("coarse", "coarse pose"), ("refine", "refinement"), ("render", "rend
 
 @dataclass(frozen=True)
 class Point:
-    """A labelled point. front: whether no other is at least as good in both and better in one."""
+    """A labelled point. front: whether no other is at least as good in both and better in one. about: in its tip."""
 
     label: str
     x: float
     y: float
     front: bool = False
+    about: str = ""
 
 
 def per_class(section: Section, metric: str, title: str, digits: int = 1) -> str | None:
@@ -111,7 +112,8 @@ def scatter(points: Sequence[Point], title: str, x_title: str, y_title: str, log
             steps += [(horizontal(before.x), vertical(before.y)), (horizontal(after.x), vertical(before.y))]
         drawing.path([*steps, (horizontal(front[-1].x), vertical(front[-1].y))], "front")
     for point in points:
-        tip = f"{point.label}: {point.y:.4g}, {point.x:.3g}{' (on the front)' if point.front else ''}"
+        name = f"{point.label}, {point.about}" if point.about else point.label
+        tip = f"{name}: {point.y:.4g} at {point.x:.3g}{' (on the front)' if point.front else ''}"
         drawing.mark(horizontal(point.x), vertical(point.y), labels.index(point.label), tip, 6.5)
     _legend(drawing, labels, bottom + 58)
     return drawing.render()

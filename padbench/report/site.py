@@ -13,6 +13,7 @@ from markupsafe import Markup
 import padbench
 from padbench.atomic import write_atomically
 from padbench.errors import UserError
+from padbench.leaderboard.attributes import AttributePoint
 from padbench.leaderboard.board import MEAN, Board
 from padbench.plugins import Plugins
 from padbench.report.board_plots import board_plots
@@ -39,13 +40,14 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Content:
-    """What a site is made of. provenance: by data set. warnings: said on the first page."""
+    """What a site is made of. provenance: by data set. points: of attributes. warnings: said on the first page."""
 
     title: str
     lead: str
     boards: tuple[Board, ...]
     provenance: dict[str, dict[str, Any]]
     galleries: tuple[Gallery, ...] = ()
+    points: tuple[AttributePoint, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -137,7 +139,7 @@ def _dataset(
     return {
         "name": name,
         "anchor": slug(name),
-        "boards": [view(board, board_plots(board)) for board in boards],
+        "boards": [view(board, board_plots(board, content.points)) for board in boards],
         "classes": sorted(classes, key=lambda label: label != MEAN) if len(classes) > 1 else [],
         "chosen": MEAN if MEAN in classes else "",
         "has_published": len(measured) < len(sections),

@@ -82,18 +82,18 @@ def _table(board: Board, section: Section, labels: dict[str, str], columns: Sequ
     shown = [column for column in columns if any(column.name in row.values for row in section.rows)]
     headings = [Heading(title, False, None) for title in labels.values()]
     headings += [Heading(column.title, True, column.better) for column in shown]
-    rows = tuple(_line(row, labels, shown, section) for row in section.rows)
+    rows = tuple(_line(row, board, labels, shown, section) for row in section.rows)
     return TableView(section.title, section.facts.get("source", ""), tuple(headings), rows)
 
 
-def _line(row: Row, labels: dict[str, str], columns: Sequence[Column], section: Section) -> Line:
+def _line(row: Row, board: Board, labels: dict[str, str], columns: Sequence[Column], section: Section) -> Line:
     cells = [
         Cell(label(row, name), {"status": "status", "note": "note"}.get(name, ""), is_method=name == "method")
         for name in labels
     ]
     cells += [_figure(row, column) for column in columns]
     words = " ".join([*row.labels.values(), section.title, "" if row.status == COMPLETE else row.status]).lower()
-    of_class = row.labels.get("class")
+    of_class = row.labels.get("class") if "class" in board.labels else None
     return Line(tuple(cells), words, row.labels.get("method", ""), of_class, of_class == MEAN)
 
 

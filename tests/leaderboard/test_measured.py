@@ -14,7 +14,7 @@ from leaderboard.unit_folders import CLASSES, HARDWARE, write_unit
 from padbench.cli.leaderboard import command
 from padbench.errors import UserError
 
-FILES = {"accuracy.csv", "pose.csv", "timing.csv", "boards.json", "README.md", "provenance.json"}
+FILES = {"accuracy.csv", "pose.csv", "timing.csv", "pareto.csv", "boards.json", "README.md", "provenance.json"}
 POSE = {"rotation_deg_median": 0.5, "success_1deg": 0.75, "coarse": {"rotation_deg_median": 6.0}}
 
 
@@ -152,14 +152,14 @@ def test_a_missing_class_is_shown_as_missing(tmp_path: Path) -> None:
 
 
 def test_boards_that_are_no_more_are_deleted(tmp_path: Path) -> None:
-    """Without poses no pose.csv of an earlier call remains; files of others do."""
+    """Without poses and with one method, no pose.csv and pareto.csv of an earlier call remain; files of others do."""
     _write(_runs(tmp_path / "runs"), "--write", tmp_path / "measured")
     folder = tmp_path / "measured" / "bricks"
     (folder / "note.txt").write_text("mine")
     for task in CLASSES:
         write_unit(tmp_path / "poseless", task)
     _write(tmp_path / "poseless", "--write", tmp_path / "measured")
-    assert {path.name for path in folder.iterdir()} == (FILES - {"pose.csv"}) | {"note.txt"}
+    assert {path.name for path in folder.iterdir()} == (FILES - {"pose.csv", "pareto.csv"}) | {"note.txt"}
 
 
 def test_a_data_set_may_be_chosen_and_formats_may_not(tmp_path: Path) -> None:

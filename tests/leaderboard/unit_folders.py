@@ -37,9 +37,11 @@ def write_unit(
     deviations: tuple[str, ...] = (),
     variant_of: str | None = None,
     categories: dict[str, str] | None = None,
+    root: Path | None = None,
 ) -> RunFolder:
     """Write recipe.yaml, unit.json and metrics.json; `metrics` replaces or adds entries of metrics.json.
 
+    root: of the data set, which need not be there for boards.
     variant_of: the method of which `method` is the label of a variant, made by the override "pose.1.mps=false".
     """
     unit = Unit(dataset, method, profile, task, seed)
@@ -59,7 +61,7 @@ def write_unit(
             "queries": 30,
             "dataset": {
                 "name": dataset,
-                "root": str(out.resolve() / "data"),
+                "root": str(root or out.resolve() / "data"),
                 "image_size": 256,
                 "classes": list(classes),
                 "categories": categories or {},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from padbench.leaderboard.board import COMPLETE, MEAN, Board, Column, Row, Section
+from padbench.leaderboard.board import COMPLETE, MEAN, TRUTH, Board, Column, Row, Section
 
 ALWAYS_SHOWN = ("class", "method", "stage", "note", "hardware")
 
@@ -48,7 +48,9 @@ def figure(row: Row, column: Column) -> tuple[str, str | None]:
         return ("missing" if row.missing else "–"), None
     if value.printed is not None:
         return value.printed, None if value.deviation is None else f"{value.deviation:g}"
-    digits = _decimals(value.value) if column.digits is None else column.digits
+    if column.unit == TRUTH:
+        return ("yes" if value.value else "no"), None
+    digits = decimals(value.value, column)
     return f"{value.value:.{digits}f}", None if value.deviation is None else f"{value.deviation:.{digits}f}"
 
 
@@ -70,8 +72,10 @@ def blocks(section: Section) -> Iterator[list[Row]]:
         yield list(rows)
 
 
-def _decimals(value: float) -> int:
-    """Decimals that show three significant digits."""
+def decimals(value: float, column: Column) -> int:
+    """The decimals of the column, else as many as show three significant digits."""
+    if column.digits is not None:
+        return column.digits
     for limit, digits in ((100, 0), (10, 1), (1, 2), (0.1, 3), (0.01, 4), (0.001, 5)):
         if abs(value) >= limit:
             return digits

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from padbench.leaderboard.board import Board
 
 COLUMNS = (
-    "board",  # accuracy, pose, timing or published timing
+    "board",  # kind of board: accuracy, pose, timing, ...
     "dataset",
     "section",  # only figures of one section, class and metric may be ranked against each other
     "profile",
     "protocol",
     "hardware",
-    "source",  # paper and table of published figures
+    "source",  # paper and table of published figures; how attributes of objects are known
     "class",  # class folder, or mean
     "method",
     "stage",

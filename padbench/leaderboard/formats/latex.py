@@ -58,7 +58,9 @@ def _figure(row: Row, column: Column) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return f"{' & '.join(cells)} \\\\"
+    text = " & ".join(cells)
+    # A bracket or a star would be read as an argument of the line's end or of the rule before it.
+    return f"{'{}' if text[:1] in ('[', '*') else ''}{text} \\\\"
 
 
 def _escaped(text: str) -> str:
