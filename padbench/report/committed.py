@@ -51,7 +51,8 @@ def rebuild(folder: Path, readme: Path, plugins: Plugins) -> list[Path]:
         write_atomically(path, text.encode())
     for stale in folder.glob("methods/*.html"):
         stale.unlink()
-    return [*texts, *write_pages(folder, _content(folder, measured), plugins)]
+    methods = {registration.name for registration in plugins.registered("method")}
+    return [*texts, *write_pages(folder, _content(folder, measured, methods), plugins)]
 
 
 def summary(boards: Sequence[Board]) -> str:
@@ -72,7 +73,8 @@ def summary(boards: Sequence[Board]) -> str:
     return "\n".join(f"#{line}" if line.startswith("#") else line for line in lines)
 
 
-def _content(folder: Path, measured: dict[str, list[Board]]) -> Content:
+def _content(folder: Path, measured: dict[str, list[Board]], methods: set[str]) -> Content:
+    """methods: those whose published figures are plotted, since dots of all would hide each other."""
     published = build_boards([], published=True)
     boards: list[Board] = []
     points: list[AttributePoint] = []
@@ -81,7 +83,7 @@ def _content(folder: Path, measured: dict[str, list[Board]]) -> Content:
         boards += [board for board in published if board.dataset == name]
         if (data := published_attribute_data(name)) is not None:
             boards += data.boards
-            points += data.points
+            points += [point for point in data.points if point.method in methods]
     known: dict[str, dict[str, Any]] = {
         name: json.loads((folder / "measured" / name / PROVENANCE).read_text(encoding="utf-8")) for name in measured
     }

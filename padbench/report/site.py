@@ -135,15 +135,15 @@ def _dataset(
     sections = [section for board in boards for section in board.sections]
     rows = [row for section in sections for row in section.rows]
     classes = list(dict.fromkeys(row.labels["class"] for row in rows if row.labels.get("class")))
-    measured = [section for section in sections if "source" not in section.facts]
+    published = any("source" in section.facts for section in sections)
     return {
         "name": name,
         "anchor": slug(name),
         "boards": [view(board, board_plots(board, content.points)) for board in boards],
         "classes": sorted(classes, key=lambda label: label != MEAN) if len(classes) > 1 else [],
         "chosen": MEAN if MEAN in classes else "",
-        "has_published": len(measured) < len(sections),
-        "only_published": not measured,
+        "has_published": published,
+        "only_published": published and name not in content.provenance,
         "links": {label: page for (dataset, label), page in method_pages.items() if dataset == name},
         "galleries": [
             {
