@@ -221,6 +221,7 @@ class _Transfer:
         with self._part.open("ab") as part:
             for block in response.iter_content(_BLOCK):
                 if here == 0 and _PAGE.match(block):
+                    self._discard()
                     raise self._page_instead()
                 part.write(block)
                 here += len(block)
@@ -231,7 +232,6 @@ class _Transfer:
             raise _Again(f"the server sent {here} of {total} bytes")
 
     def _page_instead(self) -> UserError:
-        self._discard()
         return UserError(
             f"the server sends a web page instead of the file {self._shown}: try again later, or save it with a "
             f"browser as {self._target} and run the same command again"
