@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import tarfile
@@ -24,7 +25,16 @@ Advance: TypeAlias = Callable[[int], None]
 _BLOCK = 1 << 20
 _JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db")
 _LONGEST_NAME = 255
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +65,11 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None, advance: A
     target.mkdir(parents=True)
     try:
         _unpack(archive, target, limits, advance)
-    except _DAMAGED as error:
+    except BaseException as error:
         shutil.rmtree(target, ignore_errors=True)
-        raise UserError(f"{archive} is damaged ({error}): remove it and run the same command again") from error
-    except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
+        # Decompressors raise OSError too, without a number: it is not one of the operating system's.
+        if isinstance(error, _DAMAGED) or (isinstance(error, OSError) and error.errno is None):
+            raise UserError(f"{archive} is damaged ({error}): remove it and run the same command again") from error
         raise
 
 
@@ -199,6 +209,20 @@ def _tar_members(tar: tarfile.TarFile) -> Iterator[_Member]:
         elif entry.issym() or entry.islnk():
             kind = "a link"
         yield _Member(entry.name, kind, entry.size, partial(_opened, tar, entry))
+    _require_end(tar)
+
+
+def _require_end(tar: tarfile.TarFile) -> None:
+    """tarfile takes a damaged header for the end: the end is a block of zeros, and the compression's checksum follows.
+
+    Raises tarfile.ReadError.
+    """
+    assert tar.fileobj is not None
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it ends early")
+    while tar.fileobj.read(_BLOCK):
+        pass
 
 
 def _opened(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -206,6 +207,11 @@ class _Transfer:
                 raise _Again("the server sends another range than it was asked for")
             return offset
         self._require_size(total)
+        if total is not None and total > (free := shutil.disk_usage(self._target.parent).free):
+            raise UserError(
+                f"{self._shown} has {spoken_size(total)}, {spoken_size(free)} are free for {self._target}: free some "
+                "space or choose another folder"
+            )
         validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
         strong = validator if validator and not validator.startswith("W/") else None
         self._discard()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from downloads.file_server import FileServer, Fault
+from downloads.file_server import Fault, FileServer
 from padbench.downloads.transfer import Patience, fetch
 from padbench.errors import UserError
 
@@ -17,7 +17,10 @@ QUICK = Patience(attempts=3, first_pause=0.001, longest_pause=0.01, connect=2, s
 
 ID = "1XlW5v_PCXMH49RSKICkskKjd2A5YDMQq"
 PAGE = f"https://drive.google.com/file/d/{ID}/view"
-LINK, FILE = f"/drive.google.com/uc?id={ID}", f"/drive.usercontent.google.com/download?id={ID}&export=download&confirm=t"
+LINK, FILE = (
+    f"/drive.google.com/uc?id={ID}",
+    f"/drive.usercontent.google.com/download?id={ID}&export=download&confirm=t",
+)
 CONFIRM = (  # in one line, as Drive sends it
     "<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head><body>"
     '<form id="download-form" action="https://drive.usercontent.google.com/download" method="get">'
@@ -114,7 +117,9 @@ def test_a_cut_transfer_from_the_hub_goes_on_in_the_next_call(hub: FileServer, t
     hub.faults[f"/cdn{HUB}"] = [Fault(cut=200_000)]
     with pytest.raises(UserError, match="cut"):
         fetch(
-            f"https://huggingface.co{HUB}", tmp_path / "images.zip", patience=Patience(1, 0.001, 0.01, connect=2, stall=1)
+            f"https://huggingface.co{HUB}",
+            tmp_path / "images.zip",
+            patience=Patience(1, 0.001, 0.01, connect=2, stall=1),
         )
     fetch(f"https://huggingface.co{HUB}", tmp_path / "images.zip", patience=QUICK)
     assert (tmp_path / "images.zip").read_bytes() == CONTENT

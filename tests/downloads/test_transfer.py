@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from downloads.file_server import FileServer, Fault
+from downloads.file_server import Fault, FileServer
 from padbench.downloads.transfer import Patience, fetch
 from padbench.errors import UserError
 
@@ -59,9 +59,7 @@ def test_what_is_there_is_not_asked_for(server: FileServer, target: Path) -> Non
 
 
 @pytest.mark.parametrize("fault", [Fault(cut=300_000), Fault(stall=300_000)])
-def test_a_cut_or_silent_connection_is_taken_up_where_it_ended(
-    server: FileServer, target: Path, fault: Fault
-) -> None:
+def test_a_cut_or_silent_connection_is_taken_up_where_it_ended(server: FileServer, target: Path, fault: Fault) -> None:
     server.faults[PATH] = [fault]
     get(server, target, digest=DIGEST)
     assert target.read_bytes() == CONTENT
