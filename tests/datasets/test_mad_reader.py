@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from padbench.errors import UserError
+from padbench.datasets import open_dataset
+from padbench.errors import MissingData, UserError
+from padbench.plugins import load_plugins
 from padbench.scene import GroundTruth, Query, Scene, Task
 from padbench_datasets.embedded import BricksDataset
 from padbench_datasets.mad import PUBLISHED_CLASSES, MadDataset

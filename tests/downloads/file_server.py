@@ -47,8 +47,8 @@ class Asked:
 class FileServer:
     """files: path -> content. faults: path -> what goes wrong, one for each request in turn.
 
-    tags: whether files have ETags. hub: paths answered as the Hugging Face Hub answers: with the sha256 of the file, and
-    from another place.
+    tags: whether files have ETags. hub: paths answered as the Hugging Face Hub answers: with the sha256 of the file,
+    and from another place.
     """
 
     url: str = ""

@@ -131,7 +131,7 @@ def test_a_person_is_asked_once(mad: FileServer, tmp_path: Path) -> None:
     assert mad.log == [] and not (tmp_path / "data").exists()
     accepted = data("download", "mad", answer="y\n")
     assert accepted.exit_code == 0
-    assert accepted.stderr.count("?") == 1
+    assert accepted.stderr.count("Accept the licence") == 1
     assert root(tmp_path).is_dir()
 
 
