@@ -1,10 +1,10 @@
-# setup: the environment in .venv; demo: a real result from a fresh machine; test: everything CI checks.
+# setup: the environment in .venv; demo: a real result from a fresh machine; tables: the README's tables; test: everything CI checks.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test
+.PHONY: setup demo tables test
 
 setup: $(STAMP)
 	@echo "padbench is installed in $(VENV); try: $(BIN)/padbench --help"
@@ -19,6 +19,9 @@ $(STAMP): pyproject.toml requirements-nerf.txt
 
 demo: setup
 	$(BIN)/padbench run --method igspad --dataset bricks
+
+tables: setup
+	$(BIN)/python -m padbench.downloads.readme README.md
 
 test: setup
 	$(BIN)/ruff check .
