@@ -19,8 +19,8 @@ VERBS = {
     "report": "Write one run as pages to open in a browser.",
     "list": "List methods, data sets and components.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",
-    "data": "Show, check and make data sets.",
-    "weights": "List and verify weight files.",
+    "data": "Show, check, make and download data sets.",
+    "weights": "List, download and verify weight files.",
     "warmup": "Compile the kernels, so that the first run need not.",
 }
 

@@ -19,8 +19,8 @@ from padbench.leaderboard.board_file import NAME, read_boards
 from padbench.leaderboard.build import build_boards
 from padbench.leaderboard.formats.markdown import render
 from padbench.leaderboard.measured import PROVENANCE, introduction
+from padbench.marked import with_part
 from padbench.plugins import Plugins, load_plugins
-from padbench.report.marked import with_part
 from padbench.report.site import Content, write_pages
 
 _LEAD = (

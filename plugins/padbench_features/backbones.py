@@ -176,6 +176,7 @@ def _timm_weights(name: str) -> WeightFile:
         source=f"https://huggingface.co/{repository}/resolve/main/model.safetensors",
         licence=configuration.license or "unknown",
         sha256=None,
+        tabled=False,
     )
 
 

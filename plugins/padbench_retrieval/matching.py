@@ -25,14 +25,15 @@ _CONFIGURATIONS: dict[str, dict[str, float]] = {
     },
     "aliked": {"input_dim": 128},
     "disk": {"input_dim": 128},
+    "superpoint": {"input_dim": 256},
 }
 
 
 class LocalFeatureMatcher:
     """Local features and the LightGlue network trained for them (Lindenberger 2023; LighterGlue for XFeat).
 
-    device: "cpu" or "cuda". features: "xfeat", "aliked" or "disk". max_keypoints: the strongest so many are kept.
-    Raises UserError for unknown features and for missing or wrong weights.
+    device: "cpu" or "cuda". features: "xfeat", "aliked", "disk" or "superpoint". max_keypoints: the strongest so many
+    are kept. Raises UserError for unknown features and for missing or wrong weights.
     """
 
     def __init__(self, device: str, features: str = "xfeat", max_keypoints: int = 512) -> None:

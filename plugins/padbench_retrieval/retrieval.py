@@ -19,10 +19,10 @@ from padbench_retrieval.matching import LocalFeatureMatcher
 class LightGlueRetrieval:
     """The training view with most matches gives the pose.
 
-    features: local features, "xfeat", "aliked" or "disk". max_keypoints: per image. min_cosine: of mutual nearest
-    neighbours. shortlist: LightGlue decides among the so many views with most mutual nearest neighbours; 0 matches
-    all views with LightGlue, as the paper does; 1 leaves the decision to mutual nearest neighbours alone.
-    The features of the training views are extracted once, in `fit`.
+    features: local features, "xfeat", "aliked", "disk" or "superpoint". max_keypoints: per image. min_cosine: of
+    mutual nearest neighbours. shortlist: LightGlue decides among the so many views with most mutual nearest
+    neighbours; 0 matches all views with LightGlue, as the paper does; 1 leaves the decision to mutual nearest
+    neighbours alone. The features of the training views are extracted once, in `fit`.
     """
 
     def __init__(

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from padbench.errors import UserError
+from padbench.marked import with_part
 from padbench.plugins import load_plugins
 from padbench.report.committed import rebuild
-from padbench.report.marked import with_part
 
 ROOT = Path(__file__).parents[2]
 
