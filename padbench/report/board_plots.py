@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from padbench.leaderboard.attributes import ATTRIBUTES, AttributePoint
+from padbench.leaderboard.attributes import ATTRIBUTES, AttributePoint, rank_correlation
 from padbench.leaderboard.board import Board, Row, Section
 from padbench.report.plots import Point, per_class, scatter, stage_times
 from padbench.report.table_view import Plot
@@ -49,10 +49,17 @@ def _attribute_plots(points: Sequence[AttributePoint]) -> list[tuple[str, str | 
     drawn = []
     for section in dict.fromkeys(point.section for point in points):
         for attribute, title in ATTRIBUTES.items():
-            shown = [
-                Point(point.method, point.attribute_value, point.accuracy, about=point.name)
-                for point in points
-                if (point.section, point.attribute, point.metric) == (section, attribute, _METRIC)
-            ]
-            drawn.append((f"Accuracy against {title}: {section}", scatter(shown, title, title, _METRIC_TITLE)))
+            shown: dict[str, list[AttributePoint]] = {}
+            for point in points:
+                if (point.section, point.attribute, point.metric) == (section, attribute, _METRIC):
+                    shown.setdefault(point.method, []).append(point)
+            dots = [dot for method, of_method in shown.items() for dot in _dots(method, of_method)]
+            drawn.append((f"Accuracy against {title}: {section}", scatter(dots, title, title, _METRIC_TITLE)))
     return drawn
+
+
+def _dots(method: str, points: Sequence[AttributePoint]) -> list[Point]:
+    """The dots of a method, under its name with the rank correlation where there is one."""
+    found = rank_correlation([point.attribute_value for point in points], [point.accuracy for point in points])
+    label = f"{method}, rho {found.rho:.2f}" if found else method
+    return [Point(label, point.attribute_value, point.accuracy, about=point.name) for point in points]

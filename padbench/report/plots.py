@@ -104,7 +104,7 @@ def scatter(points: Sequence[Point], title: str, x_title: str, y_title: str, log
         drawing.line(horizontal(tick), top, horizontal(tick), bottom, "grid")
         drawing.text(horizontal(tick), bottom + 18, f"{tick:g}", "middle")
     drawing.text(right, bottom + 36, x_title, "end", "axis")
-    drawing.text(left + 6, top + 10, y_title, "start", "axis")
+    drawing.text(left, bottom + 36, f"upwards: {y_title}", "start", "axis")
     front = sorted((point for point in points if point.front), key=lambda point: point.x)
     if len(front) > 1:
         steps = []
