@@ -16,6 +16,7 @@ VERBS = {
     "evaluate": "Compute metrics, and draw pictures, from stored predictions.",
     "leaderboard": "Print accuracy, pose and timing boards of stored runs.",
     "list": "List methods, data sets and components.",
+    "doctor": "Say what this machine can run, what is missing and how long a run takes.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",
     "data": "Show, check and make data sets.",
     "weights": "List and verify weight files.",
