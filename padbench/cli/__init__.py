@@ -18,6 +18,7 @@ VERBS = {
     "compare": "Tell whether two methods differ, with intervals over queries.",
     "report": "Write one run as pages to open in a browser.",
     "list": "List methods, data sets and components.",
+    "doctor": "Say what this machine can run, what is missing and how long a run takes.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",
     "data": "Show, check, make and download data sets.",
     "weights": "List, download and verify weight files.",

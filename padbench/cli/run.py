@@ -94,8 +94,9 @@ def command(
     suite = _suite(suite_file, names, dataset, overrides, label)
     _require_dataset(plugins, suite)
     find_methods(plugins, suite)
-    device, threads = _machine(device, threads)
-    methods = resolve_suite(plugins, suite, profile, "paper" if device == "cuda" else "lite")
+    device, threads = choose_machine(device, threads)
+    default_profile = profile_by_default(device)
+    methods = resolve_suite(plugins, suite, profile, default_profile)
     sizes = {method.image_size for method in methods}
     readers = _readers(plugins, suite.dataset, data, sizes)
     tasks = _tasks(readers[methods[0].image_size], suite.dataset, classes)
@@ -239,7 +240,16 @@ def _stored_metrics(run: RunFolder) -> dict[str, Any] | None:
     return metrics if metrics.get("schema") == SCHEMA else None
 
 
-def _machine(device: str, threads: int | None) -> tuple[str, int]:
+def profile_by_default(device: str) -> str:
+    """The profile of a run that names none."""
+    return "paper" if device == "cuda" else "lite"
+
+
+def choose_machine(device: str, threads: int | None) -> tuple[str, int]:
+    """The device that "auto" stands for, and torch's threads, set to `threads` where they are given.
+
+    Raises UserError for "cuda" where there is none.
+    """
     import torch
 
     if device == "auto":

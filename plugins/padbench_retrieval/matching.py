@@ -8,7 +8,8 @@ import kornia.feature
 import torch
 from torch import Tensor
 
-from padbench.weights import hashes, load
+from padbench.errors import UserError, nearest
+from padbench.weights import WeightFile, hashes, load
 from padbench_retrieval.local_features import Keypoints, local_features
 from padbench_retrieval.weights import WEIGHTS
 
@@ -40,7 +41,7 @@ class LocalFeatureMatcher:
         self._device = device
         self._detect = local_features(features, max_keypoints, device)
         self._lightglue = _lightglue(features).to(device)
-        self._weights = (WEIGHTS[features], WEIGHTS[f"{features}-lightglue"])
+        self._weights = matcher_weights(features)
 
     @torch.inference_mode()
     def extract(self, images: Tensor) -> list[Keypoints]:  # images: (B, 3, H, W)
@@ -61,6 +62,13 @@ class LocalFeatureMatcher:
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""
         return hashes(self._weights)
+
+
+def matcher_weights(features: str) -> tuple[WeightFile, WeightFile]:
+    """The files of the local features and of their LightGlue; raises UserError for unknown features."""
+    if features not in _CONFIGURATIONS:
+        raise UserError(f"there are no local features {features!r}: {nearest(features, _CONFIGURATIONS)}")
+    return WEIGHTS[features], WEIGHTS[f"{features}-lightglue"]
 
 
 def mutual_nearest_neighbours(a: Keypoints, b: Keypoints, min_cosine: float = 0.82) -> Tensor:
