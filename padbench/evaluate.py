@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from padbench.atomic import write_json_atomically
+from padbench.datasets import open_dataset
 from padbench.errors import UserError
 from padbench.interfaces import Dataset
 from padbench.metrics.unit import measure
@@ -48,8 +49,7 @@ def _require_done(run: RunFolder) -> None:
 def _dataset(run: RunFolder) -> Dataset:
     """Open the data set the unit was run on and make sure that it is still the same."""
     described = run.info["dataset"]
-    factory = load_plugins().resolve("dataset", described["name"])
-    dataset: Dataset = factory(Path(described["root"]), image_size=described["image_size"])
+    dataset = open_dataset(load_plugins(), described["name"], Path(described["root"]), described["image_size"])
     if dataset.data_hash(run.unit.task) != run.info["hashes"]["data"]:
         raise UserError(
             f"the data of {run.unit.task} in {described['root']} is not what {run.path} was run on; restore it, or run "

@@ -26,9 +26,10 @@ def with_tables(text: str, plugins: Plugins) -> str:
     """
     for name, table in {"data sets": _data_sets(plugins), "weights": _weights(plugins)}.items():
         begin, end = f"<!-- {name} -->\n", "<!-- end -->\n"
-        text, places = re.subn(f"{begin}.*?{end}", lambda _, block=begin + table + end: block, text, flags=re.DOTALL)
-        if places != 1:
+        parts = re.split(f"{begin}.*?{end}", text, flags=re.DOTALL)
+        if len(parts) != 2:
             raise UserError(f"the text must have one place for a table between '{begin.strip()}' and '{end.strip()}'")
+        text = (begin + table + end).join(parts)
     return text
 
 
