@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from padbench.errors import UserError, nearest
-from padbench.evaluate import open_dataset
 from padbench.leaderboard.board import MEAN, Column
 from padbench.leaderboard.bootstrap import draw_counts, percentile_interval
 from padbench.leaderboard.headings import machine
