@@ -16,6 +16,7 @@ VERBS = {
     "evaluate": "Compute metrics, and draw pictures, from stored predictions.",
     "leaderboard": "Print accuracy, pose and timing boards of stored runs.",
     "compare": "Tell whether two methods differ, with intervals over queries.",
+    "view": "Show a run's Gaussians and cameras in 3D.",
     "list": "List methods, data sets and components.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",
     "data": "Show, check and make data sets.",
