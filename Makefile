@@ -1,10 +1,11 @@
-# setup: the environment in .venv; demo: a real result from a fresh machine; test: everything CI checks.
+# setup: the environment in .venv; demo: a real result from a fresh machine; test: everything CI checks;
+# leaderboards: the pages and tables of leaderboards/ from its CSV files; tables: the README's tables of data and weights.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test
+.PHONY: setup demo leaderboards tables test
 
 setup: $(STAMP)
 	@echo "padbench is installed in $(VENV); try: $(BIN)/padbench --help"
@@ -19,6 +20,12 @@ $(STAMP): pyproject.toml requirements-nerf.txt
 
 demo: setup
 	$(BIN)/padbench run --method igspad --dataset bricks
+
+leaderboards: setup
+	$(BIN)/python -m padbench.report.committed leaderboards README.md
+
+tables: setup
+	$(BIN)/python -m padbench.downloads.readme README.md
 
 test: setup
 	$(BIN)/ruff check .

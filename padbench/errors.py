@@ -10,6 +10,10 @@ class UserError(Exception):
     """Bad input: the message is one sentence that names the file, the value and the remedy."""
 
 
+class MissingData(UserError):
+    """There is no data set where a reader looked: whoever opened it adds how to get it (`padbench.datasets`)."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a clause that offers the known names, nearest first, to append to an error sentence."""
     names = sorted(known)

@@ -9,14 +9,16 @@ float32 RGB in [0, 1], batches (B, 3, H, W); cameras have OpenCV axes; results m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from padbench.scene import Cameras, GroundTruth, Scene, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from padbench.weights import WeightFile
 
 API_VERSION = 1
 """A plugin states the version it was written for as `padbench_api_version`; another version is refused."""
@@ -200,6 +202,40 @@ class UsesWeights(Protocol):
     def weights(self) -> dict[str, str]:
         """File name of every weight file in use -> its sha256."""
         ...
+
+
+@runtime_checkable
+class NamesWeights(Protocol):
+    """A component that says, asked as a class, which weight files it loads, so that missing ones are known early."""
+
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """The files that a component with these parameters, all of them stated, loads."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a component that takes minutes is tried in seconds, for `padbench doctor` to tell how long a run takes.
+
+    parameter: the whole number, such as iterations or steps, that the time grows with beside a fixed part. tries: the
+    values of it that are tried: two, whose times differ by that of the steps between them, or one where `fit` reports
+    every step as an item of one loop to `Progress`. scaled: other numbers that all time of the fit is in proportion to,
+    with the value to try. settings: what else the trial changes, such as a check that only a whole training passes.
+    What the recipe has smaller is left as it is.
+    """
+
+    parameter: str
+    tries: tuple[int] | tuple[int, int]
+    scaled: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class HasTrial(Protocol):
+    """A component class that can be tried; others are timed as they are."""
+
+    trial: ClassVar[Trial]
 
 
 class Dataset(Protocol):

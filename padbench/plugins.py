@@ -119,6 +119,23 @@ class Plugins:
         for registration in registry.registrations:
             self._registered.setdefault((registration.kind, registration.name), []).append(registration)
 
+    def tabled(self, attribute: str) -> Iterator[tuple[Origin, Any]]:
+        """The entries of the tables that plugin packages name by an attribute, as "module:TABLE".
+
+        Raises UserError for a table that cannot be imported.
+        """
+        for origin, module in self.modules:
+            if (reference := getattr(module, attribute, None)) is None:
+                continue
+            module_name, _, name = reference.partition(":")
+            try:
+                table: dict[str, Any] = getattr(importlib.import_module(module_name), name)
+            except (ImportError, AttributeError) as error:
+                raise UserError(
+                    f"{origin} names {attribute} = {reference!r}, which cannot be imported: {error}"
+                ) from error
+            yield from ((origin, entry) for entry in table.values())
+
     def report_observer(self, hook: str, error: Exception) -> None:
         """Warn, once per hook, that an observer raised."""
         if hook not in self._reported:

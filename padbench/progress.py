@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from padbench.interfaces import Item
 
@@ -55,3 +65,31 @@ class SilentProgress:
     def track(self, items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:
         """Yield the items."""
         return items
+
+
+class DownloadDisplay:
+    """Says what is done, and shows bytes and their speed on a terminal; what `padbench.downloads` reports to."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self._console.print(line, soft_wrap=True)
+
+    @contextmanager
+    def bytes(self, description: str) -> Iterator[Callable[[int, int | None], None]]:
+        """Show a bar; the function it gives is told the bytes that are here and, where known, all bytes."""
+        if not self._console.is_terminal:
+            self.say(description)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console, disable=not self._console.is_terminal) as bars:
+            bar = bars.add_task(description, total=None)
+            yield lambda here, total: bars.update(bar, completed=here, total=total)

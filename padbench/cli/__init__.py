@@ -16,11 +16,13 @@ VERBS = {
     "evaluate": "Compute metrics, and draw pictures, from stored predictions.",
     "leaderboard": "Print accuracy, pose and timing boards of stored runs.",
     "compare": "Tell whether two methods differ, with intervals over queries.",
+    "report": "Write one run as pages to open in a browser.",
     "view": "Show a run's Gaussians and cameras in 3D.",
     "list": "List methods, data sets and components.",
+    "doctor": "Say what this machine can run, what is missing and how long a run takes.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",
-    "data": "Show, check and make data sets.",
-    "weights": "List and verify weight files.",
+    "data": "Show, check, make and download data sets.",
+    "weights": "List, download and verify weight files.",
     "warmup": "Compile the kernels, so that the first run need not.",
 }
 

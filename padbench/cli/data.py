@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from padbench.cli.download import download
+from padbench.datasets import open_dataset
 from padbench.errors import UserError
 from padbench.interfaces import MakesData
 from padbench.plugins import load_plugins
@@ -24,7 +26,7 @@ _PAPERS = ("licen", "readme", "attribution")
 
 @click.group()
 def command() -> None:
-    """Show, check and make data sets.
+    """Show, check, make and download data sets.
 
     Example: padbench data info bricks
     """
@@ -110,26 +112,11 @@ def make(name: str, train_shapes: int | None, data: Path | None) -> None:
         click.echo(f"{task.name} in {folder}: {len(task.fit)} objects to fit on, {len(task.test)} to test")
 
 
-@command.command()
-@click.argument("name")
-def download(name: str) -> None:
-    """Say where to get a data set and where to put it; this version downloads nothing itself.
-
-    Example: padbench data download mad
-    """
-    factory = load_plugins().resolve("dataset", name)
-    if isinstance(factory, MakesData):
-        raise UserError(f"{name} is made and not downloaded: padbench data make {name}")
-    try:
-        dataset = factory(None, image_size=None)
-    except UserError as missing:
-        raise UserError(f"this version does not download data: {missing}") from missing
-    click.echo(f"{name} is already at {dataset.root}")
+command.add_command(download)
 
 
 def _open(name: str, data: Path | None) -> Dataset:
-    dataset: Dataset = load_plugins().resolve("dataset", name)(data, image_size=None)
-    return dataset
+    return open_dataset(load_plugins(), name, data)
 
 
 def _describe(dataset: Dataset, task_name: str) -> dict[str, Any]:

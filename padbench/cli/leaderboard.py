@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from padbench.errors import UserError
+
+if TYPE_CHECKING:
+    from padbench.leaderboard.board import Board
+    from padbench.store import RunFolder
 
 _DEFAULT = Path("runs")
 
@@ -38,6 +43,13 @@ _DEFAULT = Path("runs")
     help="Write the boards of complete runs with their provenance into DIR/<data set>, such as leaderboards/measured.",
     metavar="DIR",
 )
+@click.option(
+    "--html",
+    "pages",
+    type=click.Path(path_type=Path),
+    help="Write the boards, plots, method pages and galleries as a site that opens from the disk.",
+    metavar="DIR",
+)
 def command(
     runs: tuple[Path, ...],
     output: str,
@@ -49,6 +61,7 @@ def command(
     protocol: str | None,
     device: str | None,
     folder: Path | None,
+    pages: Path | None,
 ) -> None:
     """Print accuracy, pose, timing and Pareto boards of all runs below the folders RUNS (default: runs).
 
@@ -58,6 +71,7 @@ def command(
     \b
     Example: padbench leaderboard runs --format md --published
              padbench leaderboard runs --method igspad --method splatpose --device cpu
+             padbench leaderboard runs --html pages --published
              padbench leaderboard runs --write leaderboards/measured
     """
     from padbench.leaderboard import build_boards
@@ -74,9 +88,10 @@ def command(
     # Of a data set without runs, there may be published numbers.
     found = select(found, methods, None if published else dataset, profile, protocol, device)
     if folder is not None:
-        if published or attributes or output != "table":
+        if published or attributes or output != "table" or pages is not None:
             raise UserError(
-                "--write writes measured figures in its own formats: leave --published, --attributes and --format out"
+                "--write writes measured figures in its own formats: leave --published, --attributes, --format and "
+                "--html out"
             )
         from padbench.leaderboard.measured import write_measured
 
@@ -84,11 +99,16 @@ def command(
             click.echo(str(path))
         return
     boards = build_boards(found, published, dataset)
-    if attributes:
+    if attributes and pages is None:
         from padbench.leaderboard.attributes import attribute_data
 
         chosen = [run for run in found if dataset in (None, run.unit.dataset)]
         boards += [board for data in attribute_data(chosen) for board in data.boards]
+    if pages is not None:
+        if output != "table":
+            raise UserError("--html writes pages: leave --format out")
+        _write_pages([run for run in found if dataset in (None, run.unit.dataset)], boards, pages)
+        return
     if output == "table":
         from rich.console import Console
 
@@ -109,3 +129,16 @@ def command(
     else:
         from padbench.leaderboard.formats.json import render
     click.echo(render(boards).rstrip("\n"))
+
+
+def _write_pages(runs: list[RunFolder], boards: list[Board], folder: Path) -> None:
+    from rich.console import Console
+
+    from padbench.progress import ConsoleProgress
+    from padbench.report.from_runs import write_site
+
+    with ConsoleProgress(Console(stderr=True)) as progress:
+        warnings = write_site(runs, boards, folder, "padbench leaderboards", progress)
+    for sentence in warnings:
+        click.echo(f"warning: {sentence}", err=True)
+    click.echo(str(folder / "index.html"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from padbench.errors import UserError, nearest
+from padbench.errors import MissingData, UserError, nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,12 +92,13 @@ def command(
     if image_size is not None:
         overrides = (*overrides, f"image_size={image_size}")
     suite = _suite(suite_file, names, dataset, overrides, label)
-    factory = _dataset(plugins, suite)
+    _require_dataset(plugins, suite)
     find_methods(plugins, suite)
-    device, threads = _machine(device, threads)
-    methods = resolve_suite(plugins, suite, profile, "paper" if device == "cuda" else "lite")
+    device, threads = choose_machine(device, threads)
+    default_profile = profile_by_default(device)
+    methods = resolve_suite(plugins, suite, profile, default_profile)
     sizes = {method.image_size for method in methods}
-    readers: dict[int | None, Dataset] = {size: factory(data, image_size=size) for size in sizes}
+    readers = _readers(plugins, suite.dataset, data, sizes)
     tasks = _tasks(readers[methods[0].image_size], suite.dataset, classes)
     for reader in readers.values():
         for task in tasks:
@@ -162,11 +163,24 @@ def _suite(
     return Suite(dataset, (0,), tuple(Run(name, None, overrides, label) for name in names))
 
 
-def _dataset(plugins: Plugins, suite: Suite) -> Any:
+def _require_dataset(plugins: Plugins, suite: Suite) -> None:
     try:
-        return plugins.resolve("dataset", suite.dataset)
+        plugins.find("dataset", suite.dataset)
     except UserError as error:
         raise UserError(f"suite {suite.path}: {error}" if suite.path else str(error)) from error
+
+
+def _readers(plugins: Plugins, dataset: str, data: Path | None, sizes: set[int | None]) -> dict[int | None, Dataset]:
+    """A reader for each image size; a person at a terminal is offered to download a data set that is absent."""
+    from padbench.cli.download import offer_download
+    from padbench.datasets import open_dataset
+
+    try:
+        return {size: open_dataset(plugins, dataset, data, size) for size in sizes}
+    except MissingData:
+        if not offer_download(plugins, dataset, data):
+            raise
+        return {size: open_dataset(plugins, dataset, data, size) for size in sizes}
 
 
 def _listed(methods: Sequence[Method]) -> str:
@@ -226,7 +240,16 @@ def _stored_metrics(run: RunFolder) -> dict[str, Any] | None:
     return metrics if metrics.get("schema") == SCHEMA else None
 
 
-def _machine(device: str, threads: int | None) -> tuple[str, int]:
+def profile_by_default(device: str) -> str:
+    """The profile of a run that names none."""
+    return "paper" if device == "cuda" else "lite"
+
+
+def choose_machine(device: str, threads: int | None) -> tuple[str, int]:
+    """The device that "auto" stands for, and torch's threads, set to `threads` where they are given.
+
+    Raises UserError for "cuda" where there is none.
+    """
     import torch
 
     if device == "auto":

@@ -1,21 +1,22 @@
-"""padbench weights: which pretrained weights the plugins use, and whether the files are sound."""
+"""padbench weights: which pretrained weights the plugins use, how to get them, and whether the files are sound."""
 
 from __future__ import annotations
 
-import importlib
 import json
 from typing import Any
 
 import click
 
+from padbench.cli.consent import require_consent
+from padbench.downloads.sources import spoken_size
 from padbench.errors import UserError, nearest
 from padbench.plugins import Plugins, load_plugins
-from padbench.weights import WeightFile, expected_path, locate, sha256
+from padbench.weights import MissingWeights, WeightFile, expected_path, locate, reference, sha256
 
 
 @click.group()
 def command() -> None:
-    """List and verify the pretrained weights that the plugins use.
+    """List, download and verify the pretrained weights that the plugins use.
 
     Example: padbench weights list
     """
@@ -33,10 +34,50 @@ def list_weights(as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        size = f"{row['size'] / 1e6:,.0f} MB" if row["size"] else "?"
         shipped = f"package {row['package']}" if row["package"] else row["source"]
         here = "present" if row["present"] else "missing"
-        click.echo(f"{row['name']:<40} {size:>9}  {here:<8} {row['licence']:<13} {shipped}")
+        digest = f"sha256 {row['sha256'][:12]}" if row["sha256"] else "sha256 unknown"
+        size = spoken_size(row["size"])
+        recorded = ", recorded" if row["recorded"] else ""
+        click.echo(f"{row['name']:<40} {size:>8}  {here:<8} {row['licence']:<13} {digest + recorded:<20} {shipped}")
+
+
+@command.command("download")
+@click.argument("names", nargs=-1)
+@click.option("--method", help="Those that a method needs and that are missing.")
+@click.option(
+    "--profile", type=click.Choice(["paper", "lite"]), default="paper", show_default=True, help="Of --method."
+)
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Overrides of --method, as in run.")
+@click.option("--yes", is_flag=True, help="Accept the licences.")
+def download(names: tuple[str, ...], method: str | None, profile: str, overrides: tuple[str, ...], yes: bool) -> None:
+    """Download weight files: the NAMES given, those of a method, or all that are missing; resumes and verifies.
+
+    \b
+    Example: padbench weights download sam_vit_b_01ec64.pth
+             padbench weights download --method igspad
+    """
+    plugins = load_plugins()
+    if method is None:
+        if overrides:
+            raise click.UsageError("--set is of a --method.")
+        wanted = (
+            _named(plugins, names)
+            if names
+            else [weight for _, weight in _registered(plugins) if weight.downloaded and not _is_here(weight)]
+        )
+        _fetch_all(wanted, yes)
+        return
+    if names:
+        raise click.UsageError("name weight files or a --method.")
+    fetched: set[str] = set()
+    # A component says the first file that it misses: it may miss another when that one is here.
+    while missing := _missing_of(plugins, method, profile, overrides):
+        if stuck := fetched & {weight.name for weight in missing}:
+            raise UserError(f"{method} still misses {', '.join(sorted(stuck))}, which was downloaded: report this")
+        _fetch_all(missing, yes)
+        fetched |= {weight.name for weight in missing}
+    click.echo(f"all weights of {method} (profile {profile}) are here")
 
 
 @command.command("verify")
@@ -49,11 +90,8 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
     Example: padbench weights verify sam_vit_b_01ec64.pth
     """
-    registered = _registered(load_plugins())
-    known = {weight.name for _, weight in registered}
-    if unknown := [name for name in names if name not in known]:
-        raise UserError(f"no plugin uses weights named {unknown[0]!r}: {nearest(unknown[0], known)}")
-    chosen = [weight for _, weight in registered if (weight.name in names if names else _is_here(weight))]
+    plugins = load_plugins()
+    chosen = _named(plugins, names) if names else [weight for _, weight in _registered(plugins) if _is_here(weight)]
     rows = [_verified(weight) for weight in chosen]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -66,19 +104,57 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
 def _registered(plugins: Plugins) -> list[tuple[str, WeightFile]]:
     """The weights that the plugins name by the attribute `padbench_weights = "module:table"`."""
-    found = []
-    for origin, module in plugins.modules:
-        if (reference := getattr(module, "padbench_weights", None)) is None:
-            continue
-        module_name, _, attribute = reference.partition(":")
+    return [(origin.plugin, weight) for origin, weight in plugins.tabled("padbench_weights")]
+
+
+def _named(plugins: Plugins, names: tuple[str, ...]) -> list[WeightFile]:
+    known = {weight.name: weight for _, weight in _registered(plugins)}
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f"no plugin uses weights named {unknown[0]!r}: {nearest(unknown[0], known)}")
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+def _missing_of(plugins: Plugins, method: str, profile: str, overrides: tuple[str, ...]) -> list[WeightFile]:
+    """The first missing file of each component of a method."""
+    from padbench.interfaces import Runtime
+    from padbench.methods import resolve_method
+    from padbench.progress import SilentProgress
+
+    missing = {}
+    runtime = Runtime("cpu", 0, SilentProgress())
+    for component in resolve_method(plugins, method, profile, overrides).components():
         try:
-            table: dict[str, WeightFile] = getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError) as error:
-            raise UserError(
-                f"{origin} names its weights as {reference!r}, which cannot be imported: {error}"
-            ) from error
-        found += [(origin.plugin, weight) for weight in table.values()]
-    return found
+            component.build(runtime)
+        except MissingWeights as error:
+            missing[error.weight.name] = error.weight
+    return list(missing.values())
+
+
+def _fetch_all(weights: list[WeightFile], yes: bool) -> None:
+    from rich.console import Console
+
+    from padbench.downloads.weights import download_weight
+    from padbench.progress import DownloadDisplay
+
+    absent = [weight for weight in weights if not _is_here(weight)]
+    for weight in absent:
+        click.echo(f"{weight.name}: {spoken_size(weight.size)}, {weight.licence}, {weight.source}", err=True)
+    if absent and any(weight.downloaded for weight in absent):
+        licences = ", ".join(sorted({weight.licence for weight in absent}))
+        require_consent(", ".join(weight.name for weight in absent), licences, yes)
+    display = DownloadDisplay(Console(stderr=True, markup=False))
+    for weight in weights:
+        if weight.package is not None and _is_here(weight):
+            click.echo(f"{weight.name} comes with the package {weight.package}")
+            continue
+        here = _is_here(weight)
+        try:
+            with display.bytes(weight.name) as report:
+                path = download_weight(weight, report)
+        except KeyboardInterrupt:
+            click.echo("what has arrived is kept; the same command goes on from there", err=True)
+            raise
+        click.echo(f"{weight.name} is {'already ' if here else ''}at {path}, sha256 {sha256(path)}")
 
 
 def _row(plugin: str, weight: WeightFile) -> dict[str, Any]:
@@ -87,7 +163,8 @@ def _row(plugin: str, weight: WeightFile) -> dict[str, Any]:
         "plugin": plugin,
         "size": weight.size,
         "licence": weight.licence,
-        "sha256": weight.sha256,
+        "sha256": reference(weight),
+        "recorded": weight.sha256 is None and reference(weight) is not None,
         "package": weight.package,
         "source": weight.source,
         "present": _is_here(weight),
@@ -106,5 +183,5 @@ def _verified(weight: WeightFile) -> dict[str, Any]:
         found = sha256(locate(weight))
     except UserError as fault:
         return {"name": weight.name, "result": "FAULT", "sha256": None, "fault": str(fault)}
-    result = "ok" if weight.sha256 else f"no reference sha256 is known; found {found}"
+    result = "ok" if reference(weight) else f"no reference sha256 is known; found {found}"
     return {"name": weight.name, "result": result, "sha256": found, "fault": None}

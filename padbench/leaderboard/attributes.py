@@ -13,7 +13,7 @@ from padbench.evaluate import open_dataset
 from padbench.leaderboard.board import COMPLETE, Board, Column, Row, Section, Value
 from padbench.leaderboard.build import measured_accuracy
 from padbench.leaderboard.measures import ACCURACY
-from padbench.leaderboard.published import published_attributes
+from padbench.leaderboard.published import STATUS, accuracy_sections, published_attributes
 from padbench.leaderboard.results import Group, collect, rankable_groups
 from padbench.leaderboard.rows import mean_figures
 from padbench.metrics.object_attributes import colour_contrast, shape_complexity, silhouette
@@ -123,6 +123,24 @@ def attribute_data(runs: Sequence[RunFolder]) -> list[AttributeData]:
     return [_of_dataset(runs, dataset) for dataset in sorted({run.unit.dataset for run in runs})]
 
 
+def published_attribute_data(dataset: str) -> AttributeData | None:
+    """Published attributes against the published accuracy of every method that is printed by class.
+
+    None where the papers print neither.
+    """
+    sections = accuracy_sections(dataset, ())
+    classes = list(dict.fromkeys(row.labels["class"] for section in sections for row in section.rows))
+    attributes = {
+        name: ObjectAttributes(name, values, f"published: {source}")
+        for name, (values, source) in published_attributes(dataset, classes).items()
+    }
+    points = [point for section in sections for point in _points(dataset, section, attributes)]
+    if not points:
+        return None
+    boards = [_attribute_board(dataset, [attributes]), _correlation_board(dataset, points)]
+    return AttributeData(dataset, tuple(board for board in boards if board), tuple(points))
+
+
 def attributes_of_views(images: Iterable[NDArray[np.float32]]) -> dict[str, float]:
     """The mean attributes over images (H, W, 3) of an object; empty where the background of most is not plain."""
     complexities, contrasts, seen = [], [], 0
@@ -202,7 +220,7 @@ def _points(dataset: str, section: Section, attributes: dict[str, ObjectAttribut
             row.values[metric].value,
         )
         for row in section.rows
-        if row.status == COMPLETE and row.labels["class"] in attributes
+        if row.status in (COMPLETE, STATUS) and row.labels["class"] in attributes
         for attribute, value in attributes[row.labels["class"]].values.items()
         for metric in METRICS
         if metric in row.values

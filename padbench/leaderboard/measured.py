@@ -9,6 +9,7 @@ from typing import Any
 
 from padbench.atomic import write_atomically
 from padbench.errors import UserError
+from padbench.leaderboard.board_file import NAME, render_board_file
 from padbench.leaderboard.build import build_boards
 from padbench.leaderboard.formats.csv import render as render_csv
 from padbench.leaderboard.formats.markdown import render as render_markdown
@@ -17,7 +18,7 @@ from padbench.store import RunFolder
 
 SCHEMA = 1
 KINDS = ("accuracy", "pose", "timing", "pareto")
-_PROVENANCE = "provenance.json"
+PROVENANCE = "provenance.json"
 _ENVIRONMENT = ("hardware", "libraries", "plugins")
 _OF_UNIT = (
     "protocol",
@@ -36,11 +37,11 @@ _OF_UNIT = (
 
 
 def write_measured(runs: Sequence[RunFolder], folder: Path) -> list[Path]:
-    """Write <folder>/<data set>/*.csv of the boards, README.md and provenance.json; returns what was written.
+    """Write <folder>/<data set>/*.csv of the boards, boards.json, README.md and provenance.json.
 
-    Equal runs give equal bytes, wherever they lie. Everything is computed before the first file is written; files of an
-    earlier call that have no successor are deleted. Raises UserError when a run is not finished, not evaluated or
-    partial, when a unit occurs twice, and when a file cannot be written.
+    Returns what was written. Equal runs give equal bytes, wherever they lie. Everything is computed before the first
+    file is written; files of an earlier call that have no successor are deleted. Raises UserError when a run is not
+    finished, not evaluated or partial, when a unit occurs twice, and when a file cannot be written.
     """
     _require_complete(runs)
     contents: dict[Path, str] = {}
@@ -49,8 +50,9 @@ def write_measured(runs: Sequence[RunFolder], folder: Path) -> list[Path]:
         boards = build_boards(of_dataset)
         for board in boards:
             contents[folder / dataset / f"{board.kind}.csv"] = render_csv([board])
-        contents[folder / dataset / "README.md"] = _introduction(dataset) + render_markdown(boards).rstrip("\n") + "\n"
-        contents[folder / dataset / _PROVENANCE] = json.dumps(provenance(of_dataset), indent=1, allow_nan=False) + "\n"
+        contents[folder / dataset / NAME] = render_board_file(boards)
+        contents[folder / dataset / "README.md"] = introduction(dataset) + render_markdown(boards).rstrip("\n") + "\n"
+        contents[folder / dataset / PROVENANCE] = json.dumps(provenance(of_dataset), indent=1, allow_nan=False) + "\n"
     for path, text in contents.items():
         write_atomically(path, text.encode())
     for dataset_folder in {path.parent for path in contents}:
@@ -96,10 +98,11 @@ def _require_complete(runs: Sequence[RunFolder]) -> None:
             raise UserError(f"{other} and {path} hold the same unit: leave one of them out")
 
 
-def _introduction(dataset: str) -> str:
+def introduction(dataset: str) -> str:
+    """What stands above the boards in README.md."""
     return (
         f"# Measured on {dataset}\n\n"
         "Written by `padbench leaderboard RUNS --write DIR` from complete runs; not to be edited. The CSV files hold "
-        f"every figure in full precision, `{_PROVENANCE}` the hashes, seeds, resolved recipes, weights, hardware and "
+        f"every figure in full precision, `{PROVENANCE}` the hashes, seeds, resolved recipes, weights, hardware and "
         "versions of every unit.\n\n"
     )

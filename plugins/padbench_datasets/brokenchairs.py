@@ -13,11 +13,12 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from padbench.data_root import dataset_folder
-from padbench.errors import UserError, nearest
+from padbench.errors import MissingData, UserError, nearest
 from padbench.scene import Camera, GroundTruth, LabelledImage, MaskSource, Matrix, Query, Scene, Task
 from padbench_datasets.chair_annotations import SPLITS, Annotation, read_annotation, read_split
 from padbench_datasets.chair_index import ChairIndex, chair_index
@@ -47,10 +48,8 @@ class BrokenChairsDataset:
     """
 
     name = "brokenchairs"
-    remedy = (
-        "get it from https://huggingface.co/datasets/ankankbhunia/brokenchairs180k and unpack it there, or name its "
-        "folder with --data"
-    )
+    remedy: ClassVar[str | None] = None
+    """What a person does whose data set is missing, where that is not to download it."""
 
     def __init__(self, root: Path | None, *, image_size: int | None = None) -> None:
         if image_size is not None and image_size < 1:
@@ -59,7 +58,8 @@ class BrokenChairsDataset:
         self._image_size = image_size
         for member in _MEMBERS:
             if not (self._root / member).exists():
-                raise UserError(f"{self._root / member} is missing, which {self.name} consists of: {self.remedy}")
+                absent = f"{self._root / member} is missing, which {self.name} consists of"
+                raise UserError(f"{absent}: {self.remedy}") if self.remedy else MissingData(absent)
 
     @property
     def root(self) -> Path:

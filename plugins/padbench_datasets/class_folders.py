@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from padbench.data_root import dataset_folder
-from padbench.errors import UserError, nearest
+from padbench.errors import MissingData, UserError, nearest
 from padbench.scene import GroundTruth, MaskSource, Query, Scene, Task, View
 from padbench_datasets.files import list_folder, read_bytes, unreadable
 from padbench_datasets.images import load_image, load_mask, no_defect, read_size, scaled_size
@@ -26,8 +26,8 @@ class ClassFolders:
 
     name: ClassVar[str]
     """As it is registered."""
-    remedy: ClassVar[str]
-    """What a person does whose data set is missing."""
+    remedy: ClassVar[str | None] = None
+    """What a person does whose data set is missing, where that is not to download it."""
     conventions: ClassVar[Conventions]
     releases: ClassVar[tuple[tuple[str, ...], ...]]
     """The class folders of each known release, in canonical order."""
@@ -39,7 +39,7 @@ class ClassFolders:
         self._image_size = image_size
         self._present = _class_folders(self._root, self._known())
         if not self._present:
-            raise UserError(self._missing())
+            raise self._missing()
         self._masked = self.conventions.masks_required or any(has_masks(self._root / name) for name in self._present)
         self._folders: dict[str, ClassFolder] = {}
         self._hashes: dict[str, str] = {}
@@ -137,13 +137,15 @@ class ClassFolders:
             raise UserError(folder.faults[0] + listed)
         return folder
 
-    def _missing(self) -> str:
-        nested = _nested_data_set(self._root, self._known())
-        return (
+    def _missing(self) -> UserError:
+        absent = (
             f"there is no class of data set {self.name} in {self._root}, which must hold <class>/transforms.json, "
             "<class>/train/good/N.png, <class>/test/good/N.png, <class>/test/<defect>/N.png and "
-            f"<class>/ground_truth/<defect>/N_mask.png: {f'name {nested} with --data' if nested else self.remedy}"
+            "<class>/ground_truth/<defect>/N_mask.png"
         )
+        if nested := _nested_data_set(self._root, self._known()):
+            return UserError(f"{absent}: name {nested} with --data")
+        return UserError(f"{absent}: {self.remedy}") if self.remedy else MissingData(absent)
 
     def _read(self, name: str) -> ClassFolder:
         return read_class(self._root / name, self.conventions, self._masked)

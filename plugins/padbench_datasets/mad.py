@@ -34,9 +34,18 @@ class MadDataset(ClassFolders):
     """MAD-Sim, or any data set in its layout (see `ClassFolders`)."""
 
     name = "mad"
-    remedy = (
-        "get MAD-Sim from https://github.com/EricLee0224/PAD and unpack it there, or name its folder with --data "
-        "(`padbench data download mad` is to do this in a later version)"
-    )
     conventions = Conventions(images=(".png",), masks=("_mask.png",), masks_required=True, colmap=False)
     releases = (PUBLISHED_CLASSES,)
+
+
+class MadRealDataset(ClassFolders):
+    """MAD-Real, photographs of LEGO models, or any data set in its layout.
+
+    No copy was at hand: assumed are the layout of MAD-Sim with poses estimated by COLMAP, PNG or JPEG, and any classes.
+    """
+
+    name = "mad-real"
+    conventions = Conventions(
+        images=(".png", ".jpg", ".jpeg"), masks=("_mask.png", ".png"), masks_required=True, colmap=True
+    )
+    releases = ((),)

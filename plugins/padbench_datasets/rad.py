@@ -41,10 +41,6 @@ class RadDataset(ClassFolders):
     """
 
     name = "rad"
-    remedy = (
-        "get RAD from https://github.com/kaichen-z/RAD and unpack it there, or name its folder with --data "
-        "(`padbench data download rad` is to do this in a later version)"
-    )
     conventions = Conventions(
         images=(".png", ".jpg", ".jpeg"), masks=("_mask.png", ".png"), masks_required=False, colmap=True
     )

@@ -56,14 +56,21 @@ def load_backbone(name: str, device: str) -> Backbone:
     The weights are those of `WEIGHTS`, for other timm models the file their configuration names. Raises UserError for
     an unknown name and for weights that are missing, wrong or of another network.
     """
+    weight = backbone_weight(name)
     if name in _SAM_ENCODERS:
-        return sam_image_encoder(WEIGHTS[name], device, **_SAM_ENCODERS[name])
+        return sam_image_encoder(weight, device, **_SAM_ENCODERS[name])
     if name == "efficientnet_lite0":
-        return _timm_backbone("tf_efficientnet_lite0", WEIGHTS[name], device, rename=timm_efficientnet_names)
+        return _timm_backbone("tf_efficientnet_lite0", weight, device, rename=timm_efficientnet_names)
+    return _timm_backbone(name, weight, device)
+
+
+def backbone_weight(name: str) -> WeightFile:
+    """The file that `load_backbone` reads; raises UserError for an unknown name."""
+    if weight := WEIGHTS.get(name):
+        return weight
     if not timm.is_model(name):
-        known = [*_SAM_ENCODERS, "efficientnet_lite0", *timm.list_models()]
-        raise UserError(f"there is no feature extractor {name!r}: {nearest(name, known)}")
-    return _timm_backbone(name, WEIGHTS.get(name) or _timm_weights(name), device)
+        raise UserError(f"there is no feature extractor {name!r}: {nearest(name, [*WEIGHTS, *timm.list_models()])}")
+    return _timm_weights(name)
 
 
 def sam_image_encoder(
@@ -176,6 +183,7 @@ def _timm_weights(name: str) -> WeightFile:
         source=f"https://huggingface.co/{repository}/resolve/main/model.safetensors",
         licence=configuration.license or "unknown",
         sha256=None,
+        tabled=False,
     )
 
 

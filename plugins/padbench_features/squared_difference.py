@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch.nn.functional import interpolate
 
 from padbench.errors import UserError
 from padbench.interfaces import FittedScene, Prediction, Rendering, Runtime
+from padbench.weights import WeightFile
+from padbench_features.backbones import backbone_weight
 from padbench_features.extractors import FeatureExtractor
 from padbench_features.smoothing import gaussian_blur
 
@@ -39,6 +42,11 @@ class FeatureSquaredDifference:
             raise UserError(f"smoothing must be at least 0 px, not {smoothing}")
         self._extractor = FeatureExtractor(extractor, runtime.device, input_size=input_size, strides=strides)
         self._smoothing = smoothing
+
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        return [backbone_weight(parameters["extractor"])]
 
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""

@@ -6,7 +6,8 @@ from padbench.weights import WeightFile
 
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"
 
-# Extractor -> its file. Where sha256 is None, no reference could be confirmed: the hash found is recorded in the run.
+# Extractor -> its file. Where sha256 is None, the publisher's is asked for when it is downloaded; a size without one is
+# that of the network's parameters.
 WEIGHTS: dict[str, WeightFile] = {
     "efficientnet_lite0": WeightFile(
         name="efficientnet-lite0-57934424.pth",
@@ -23,6 +24,7 @@ WEIGHTS: dict[str, WeightFile] = {
         source="https://huggingface.co/timm/tf_efficientnet_b4.aa_in1k/resolve/main/model.safetensors",
         licence="Apache-2.0",
         sha256=None,
+        size=77_900_000,
     ),
     "sam_vit_b": WeightFile(
         name="sam_vit_b_01ec64.pth",
@@ -56,12 +58,14 @@ WEIGHTS: dict[str, WeightFile] = {
         name="wide_resnet50_2-95faca4d.pth",
         source="https://download.pytorch.org/models/wide_resnet50_2-95faca4d.pth",
         licence="BSD-3-Clause",
-        sha256=None,
+        sha256="95faca4d",  # the file's name ends with how it begins
+        size=138_000_000,
     ),
     "cait_m48_448": WeightFile(
         name="cait_m48_448.fb_dist_in1k.safetensors",
         source="https://huggingface.co/timm/cait_m48_448.fb_dist_in1k/resolve/main/model.safetensors",
         licence="Apache-2.0",
         sha256=None,
+        size=1_430_000_000,
     ),
 }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from padbench.errors import UserError
-from padbench.interfaces import Rendering, Runtime, Splats
+from padbench.interfaces import Rendering, Runtime, Splats, Trial
 from padbench.scene import Cameras, Scene
 from padbench_gaussians.camera_rig import camera_centres, focus
 from padbench_gaussians.gaussians import Gaussians
@@ -39,6 +39,7 @@ class GaussianSplatting:
 
     antialiased = False
     """How to render the Gaussians; see `rasterize`."""
+    trial = Trial("iterations", (300,))
 
     def __init__(
         self,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from padbench.errors import UserError
-from padbench.interfaces import Poses, Representation, Runtime
+from padbench.interfaces import Poses, Representation, Runtime, Trial
 from padbench.scene import Cameras, Scene
+from padbench.weights import WeightFile
 from padbench_gaussians.camera_rig import focus
 from padbench_gaussians.rasterization import rasterize
 from padbench_gaussians.representation import GaussianSplatting
 from padbench_igspad.matching_points import matching_points_weights
 from padbench_retrieval.local_features import Keypoints
-from padbench_retrieval.matching import LocalFeatureMatcher
+from padbench_retrieval.matching import LocalFeatureMatcher, matcher_weights
 
 
 class InverseSplatting:
@@ -34,6 +37,8 @@ class InverseSplatting:
     the next matching. features, max_keypoints: see `LocalFeatureMatcher`. mean_only_gradient: differentiate by the
     translation through the projected means only (Eq. 3). Implements `interfaces.PoseEstimator`.
     """
+
+    trial = Trial("steps", (25, 75))
 
     def __init__(
         self,
@@ -126,6 +131,11 @@ class InverseSplatting:
     def load(self, folder: Path, scene: Scene, representation: Representation | None) -> None:
         """Be as after `fit`."""
         self.fit(scene, representation)
+
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        return matcher_weights(parameters["features"]) if parameters["mps"] else ()
 
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""

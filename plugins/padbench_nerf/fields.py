@@ -66,6 +66,8 @@ def _bundle(origins: Tensor, directions: Tensor, near: Tensor, far: Tensor) -> R
 class VanillaNeRF(nn.Module):
     """NeRF as Mildenhall et al. 2020 have it: a coarse and a fine network, 10 and 4 frequencies of encoding.
 
+    The colour head is nerfstudio's: two layers of half the width, not a linear one of the width and one of half of it.
+
     samples, fine_samples: uniform samples, and those drawn from the coarse weights on top of them. width: of the
     hidden layers.
     """

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from padbench.atomic import write_atomically, write_json_atomically
 from padbench.errors import UserError
-from padbench.interfaces import Rendering, Runtime
+from padbench.interfaces import Rendering, Runtime, Trial
 from padbench.scene import Cameras, Scene
 from padbench_gaussians.initialisation import covered_edges
 from padbench_nerf.rays import Bounds, object_bounds, pixel_grid, pixel_rays
@@ -43,6 +43,8 @@ class NeuralRadianceField:
     (mip-NeRF 360, Eq. 10). iterations, rays, foreground_share, learning_rate, learning_rate_final, check_at, min_psnr:
     see `training.Schedule`. retries: how often a failed training is begun again with the next seed.
     """
+
+    trial = Trial("iterations", (30,), settings={"min_psnr": -100.0})
 
     def __init__(
         self,

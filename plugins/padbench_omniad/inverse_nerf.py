@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from padbench.errors import UserError
-from padbench.interfaces import Poses, Representation, Runtime
+from padbench.interfaces import Poses, Representation, Runtime, Trial
 from padbench.scene import Cameras, Scene
-from padbench.weights import hashes
+from padbench.weights import WeightFile, hashes
 from padbench_gaussians.camera_rig import focus
 from padbench_nerf.rays import pixel_rays
 from padbench_omniad.camera_motion import move_cameras
@@ -63,6 +64,8 @@ class InverseNeRF:
     drawn anew for each step. kernel_size, dilations: see `interest_region`. features, max_keypoints: of the query's key
     points, see `padbench_retrieval.local_features`. Implements `interfaces.PoseEstimator`.
     """
+
+    trial = Trial("steps", (5, 15))
 
     def __init__(
         self,
@@ -138,6 +141,11 @@ class InverseNeRF:
     def load(self, folder: Path, scene: Scene, representation: Representation | None) -> None:
         """Be as after `fit`."""
         self.fit(scene, representation)
+
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        return [WEIGHTS[parameters["features"]]]
 
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""

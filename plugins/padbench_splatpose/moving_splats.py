@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from padbench.errors import UserError
-from padbench.interfaces import Poses, Representation, Runtime
+from padbench.interfaces import Poses, Representation, Runtime, Trial
 from padbench.scene import Cameras, Scene
 from padbench_gaussians.camera_rig import focus
 from padbench_gaussians.mesh_representation import MeshSplatting
@@ -31,6 +31,8 @@ class MovingSplats:
     the rate of the paper's text, step k after it learning_rate * decay^(k / 100), as the reference code does.
     initial_deviation: standard deviation of the initial omega, v and theta. Implements `interfaces.PoseEstimator`.
     """
+
+    trial = Trial("steps", (10, 40))
 
     def __init__(
         self,

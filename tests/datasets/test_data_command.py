@@ -88,18 +88,6 @@ def test_damaged_pixels_keep_a_class_from_being_called_intact(mad_class: Path) -
     assert "1 fault; 0 of 1 classes are intact, with 0 images" in result.stdout
 
 
-def test_download_says_where_to_get_the_data_and_where_to_put_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PADBENCH_DATA", str(tmp_path))
-    result = data("download", "mad")
-    assert isinstance(result.exception, UserError)
-    sentence = str(result.exception)
-    assert sentence.startswith("this version does not download data")
-    assert "https://github.com/EricLee0224/PAD" in sentence
-    assert str(tmp_path / "mad") in sentence
-
-
 def test_what_is_made_is_not_downloaded() -> None:
     result = data("download", "chairs")
     assert isinstance(result.exception, UserError)
@@ -126,7 +114,6 @@ def test_an_unknown_data_set_names_the_nearest(arguments: tuple[str, ...]) -> No
     result = data(*arguments)
     assert isinstance(result.exception, UserError)
     assert "did you mean 'bricks'?" in str(result.exception)
-    assert "download data" not in str(result.exception)
 
 
 def test_registering_the_data_sets_imports_nothing_heavy() -> None:

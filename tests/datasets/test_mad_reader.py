@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from padbench.errors import UserError
+from padbench.datasets import open_dataset
+from padbench.errors import MissingData, UserError
+from padbench.plugins import load_plugins
 from padbench.scene import GroundTruth, Query, Scene, Task
 from padbench_datasets.embedded import BricksDataset
 from padbench_datasets.mad import PUBLISHED_CLASSES, MadDataset
@@ -159,8 +161,8 @@ def test_an_image_size_without_pixels_is_refused(mad_class: Path, size: int) -> 
 
 
 def test_a_missing_data_set_says_what_is_expected_and_where_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError) as caught:
-        MadDataset(tmp_path / "nowhere")
+    with pytest.raises(MissingData) as caught:
+        open_dataset(load_plugins(), "mad", tmp_path / "nowhere")
     sentence = str(caught.value)
     assert str(tmp_path / "nowhere") in sentence
     for part in ("transforms.json", "train/good", "test/good", "ground_truth", "--data", "padbench data download mad"):

@@ -234,8 +234,8 @@ def test_the_command_line_reads_rad(rad_class: Path, tmp_path: Path, monkeypatch
     assert "describes no lens" in damaged.stdout
     assert "1 fault; 0 of 1 classes are intact" in damaged.stdout
     monkeypatch.setenv("PADBENCH_DATA", str(tmp_path / "nowhere"))
-    sentence = str(data("download", "rad").exception)
-    assert "https://github.com/kaichen-z/RAD" in sentence
+    sentence = str(data("info", "rad").exception)
+    assert "`padbench data download rad`" in sentence
     assert str(tmp_path / "nowhere/rad") in sentence
 
 

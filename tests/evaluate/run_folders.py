@@ -30,6 +30,8 @@ def write_run(
     out: Path,
     map_of: MapOf = perfect_map,
     *,
+    method: str = "oracle",
+    task: str = TASK,
     turned_by_degrees: float = 0.25,
     failed: tuple[str, ...] = (),
     limit: int | None = None,
@@ -38,15 +40,15 @@ def write_run(
     columns: Callable[[GroundTruth], dict[str, Any]] = lambda truth: {},
     **info: Any,
 ) -> RunFolder:
-    """Predict the queries of one class: score = maximum of the map, poses turned, the coarse ones ten times as far.
+    """Predict the queries of a class: score = maximum of the map, poses turned, the coarse ones ten times as far.
 
     columns: further columns of a query's row.
     """
     dataset = load_plugins().resolve("dataset", "bricks")(None, image_size=None)
-    unit = Unit("bricks", "oracle", "lite", TASK, 0)
+    unit = Unit("bricks", method, "lite", task, 0)
     folder = unit.folder(out)
     rows: list[dict[str, Any]] = []
-    for index, truth in enumerate(dataset.ground_truth(TASK)[:limit]):
+    for index, truth in enumerate(dataset.ground_truth(task)[:limit]):
         if truth.query_id in failed:
             rows.append({"id": truth.query_id, "error": "ValueError: no match", "seconds.coarse": 9.0})
             continue
@@ -66,7 +68,7 @@ def write_run(
         if renderings:
             write_rendering(folder, truth.query_id, np.full((256, 256, 3), 0.5, dtype=np.float32))
     write_predictions(folder, rows)
-    recipe = {"method": unit.method, "reference": reference, "deviations": []}
+    recipe = {"method": unit.method, "profile": unit.profile, "reference": reference, "deviations": []}
     write_atomically(folder / "recipe.yaml", yaml.safe_dump(recipe).encode())
     write_json_atomically(
         folder / "unit.json",
@@ -76,15 +78,15 @@ def write_run(
             "unit": vars(unit),
             "protocol": "native",
             "limit": limit,
-            "queries": len(dataset.ground_truth(TASK)),
+            "queries": len(dataset.ground_truth(task)),
             "dataset": {
                 "name": "bricks",
                 "root": str(dataset.root),
                 "image_size": None,
                 "classes": list(dataset.classes()),
-                "hash": dataset.data_hash(TASK),
+                "hash": dataset.data_hash(task),
             },
-            "hashes": {"recipe": "recipe", "data": dataset.data_hash(TASK), "code": "code"},
+            "hashes": {"recipe": f"recipe of {method}", "data": dataset.data_hash(task), "code": "code"},
             "seconds": {"fit.representation": 60.0, "fit.detector": 2.0},
         }
         | info,

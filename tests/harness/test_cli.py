@@ -146,7 +146,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(site: Path, data
         ).replace("self.views = views", "self.views = views\n        self.pause = 0.3")
     )
     arguments = (*RUN, "--data", str(data), "--classes", "01Duck")
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *filter(None, sys.path)])}
     # A test run in the background of a shell inherits an ignored SIGINT.
     program = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"

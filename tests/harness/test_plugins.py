@@ -35,7 +35,7 @@ def install(site: Path, module: str, source: str) -> None:
 
 
 def padbench(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *filter(None, sys.path)])}
     program = "import sys; from padbench.cli import main; sys.argv[0] = 'padbench'; main()"
     return subprocess.run(
         [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True, check=False

@@ -14,7 +14,7 @@ from leaderboard.unit_folders import CLASSES, HARDWARE, write_unit
 from padbench.cli.leaderboard import command
 from padbench.errors import UserError
 
-FILES = {"accuracy.csv", "pose.csv", "timing.csv", "pareto.csv", "README.md", "provenance.json"}
+FILES = {"accuracy.csv", "pose.csv", "timing.csv", "pareto.csv", "boards.json", "README.md", "provenance.json"}
 POSE = {"rotation_deg_median": 0.5, "success_1deg": 0.75, "coarse": {"rotation_deg_median": 6.0}}
 
 

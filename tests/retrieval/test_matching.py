@@ -172,8 +172,8 @@ def test_kornias_own_loaders_give_the_same_networks(
 
 
 def test_unknown_features_are_refused() -> None:
-    with pytest.raises(UserError, match=r"'superpoint'.*known are aliked, disk, xfeat"):
-        LocalFeatureMatcher("cpu", "superpoint")
+    with pytest.raises(UserError, match=r"'sift'.*known are aliked, disk, superpoint, xfeat"):
+        LocalFeatureMatcher("cpu", "sift")
 
 
 def described(seed: int, count: int) -> Keypoints:

@@ -1,0 +1,1 @@
+"""What this machine can run: found out by looking and by trying, for `padbench doctor`."""

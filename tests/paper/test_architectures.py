@@ -1,0 +1,99 @@
+"""The extractors of the papers are the networks that they are said to be."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import partial
+from typing import Any
+
+import pytest
+import timm
+import torch
+from segment_anything import sam_model_registry
+from segment_anything.modeling import ImageEncoderViT
+
+from padbench_features import backbones
+from padbench_features.extractors import FeatureExtractor
+from padbench_rpepad.backbone import Backbone
+from paper.random_networks import WriteWeights
+
+MILLION = 1e6
+
+
+def test_efficientnet_b4_gives_the_maps_of_the_pad_scoring(random_weights: WriteWeights) -> None:
+    """24, 32, 56 and 160 channels at strides 2 to 16; 19.3 million parameters (Tan and Le 2019, Table 2: 19)."""
+    random_weights("EfficientNet-B4")
+    extractor = FeatureExtractor("tf_efficientnet_b4", "cpu", input_size=224, strides=[2, 4, 8, 16])
+    maps = extractor.maps(torch.rand(1, 3, 200, 200))
+    assert [tuple(level.shape) for level in maps] == [
+        (1, 24, 112, 112),
+        (1, 32, 56, 56),
+        (1, 56, 28, 28),
+        (1, 160, 14, 14),
+    ]
+    assert all(bool(level.isfinite().all()) for level in maps)
+    assert parameters(timm.create_model("tf_efficientnet_b4")) == pytest.approx(19.34, abs=0.05)
+
+
+@pytest.mark.parametrize(("name", "millions"), [("sam_vit_b", 89.7), ("sam_vit_l", 308.3), ("sam_vit_h", 637.0)])
+def test_sam_encoders_are_those_of_segment_anything(name: str, millions: float) -> None:
+    """Name by name and shape by shape: a strict load of the released file succeeds. Nothing is allocated."""
+    with torch.device("meta"):
+        published = sam_model_registry[name.removeprefix("sam_")]().image_encoder
+        ours = ImageEncoderViT(
+            img_size=1024,
+            patch_size=16,
+            mlp_ratio=4,
+            out_chans=256,
+            qkv_bias=True,
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+            use_rel_pos=True,
+            window_size=14,
+            **backbones._SAM_ENCODERS[name],
+        )
+    assert parameters(published) == pytest.approx(millions, abs=0.1)
+    assert shapes(ours) == shapes(published)
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("resnet18", 11.69), ("wide_resnet50_2", 68.88), ("cait_m48_448", 356.5)]
+)
+def test_the_other_extractors_of_igspad_table_1(name: str, millions: float) -> None:
+    """They have the sizes of their papers and give maps."""
+    with torch.device("meta"):
+        network: Any = timm.create_model(name)
+    assert parameters(network) == pytest.approx(millions, rel=0.002)
+    assert hasattr(network, "forward_intermediates")
+
+
+def test_the_backbone_of_rpe_pad_is_resnet_50(random_weights: WriteWeights) -> None:
+    """The whole of it without the classifier, 23.5 million, trained; its map has 2048 channels at H/32 x W/32."""
+    random_weights("ResNet-50")
+    backbone = Backbone("resnet50", stages=5, frozen_stages=0)
+    assert parameters(backbone) == pytest.approx(23.51, abs=0.02)
+    assert all(parameter.requires_grad for parameter in backbone.parameters())
+    assert backbone.eval()(backbone.prepare(torch.rand(1, 3, 224, 160))).shape == (1, 2048, 7, 5)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("nerfstudio") is None, reason="nerfstudio is not installed")
+def test_the_nerf_of_omniposead_is_two_networks_of_eight_layers_of_256() -> None:
+    """10 and 4 frequencies and the input itself: 63 and 27 numbers (Mildenhall et al. 2020, appendix A)."""
+    from padbench_nerf.fields import VanillaNeRF
+
+    network = VanillaNeRF(64, 64, 256, False)
+    layers: Any = network.fine.mlp_base.layers
+    trunk = [tuple(layer.weight.shape) for layer in layers]
+    assert trunk == [(256, 63), *[(256, 256)] * 3, (256, 256 + 63), *[(256, 256)] * 3]
+    assert network.fine.mlp_head.layers[0].weight.shape == (128, 256 + 27)
+    assert shapes(network.coarse) == shapes(network.fine)
+    # What the recipe says of it: nerf-pytorch's has 0.596.
+    assert parameters(network.fine) == pytest.approx(0.547, abs=0.0005)
+
+
+def parameters(network: torch.nn.Module) -> float:
+    """In millions."""
+    return sum(parameter.numel() for parameter in network.parameters()) / MILLION
+
+
+def shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
