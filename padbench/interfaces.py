@@ -117,6 +117,25 @@ class Representation(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Splats:
+    """N Gaussians as a viewer draws them, float32 on the CPU, world axes and scene units."""
+
+    means: Tensor  # (N, 3)
+    covariances: Tensor  # (N, 3, 3)
+    colours: Tensor  # (N, 3) RGB in [0, 1]
+    opacities: Tensor  # (N,) in [0, 1]
+
+
+@runtime_checkable
+class HasSplats(Protocol):
+    """A representation made of Gaussians, which `padbench view --3d` shows."""
+
+    def splats(self) -> Splats:
+        """The fitted Gaussians."""
+        ...
+
+
 class PoseEstimator(Protocol):
     """One link of the pose chain: retrieval gives a coarse pose, each next link refines it."""
 

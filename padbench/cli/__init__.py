@@ -17,6 +17,7 @@ VERBS = {
     "leaderboard": "Print accuracy, pose and timing boards of stored runs.",
     "compare": "Tell whether two methods differ, with intervals over queries.",
     "report": "Write one run as pages to open in a browser.",
+    "view": "Show a run's Gaussians and cameras in 3D.",
     "list": "List methods, data sets and components.",
     "doctor": "Say what this machine can run, what is missing and how long a run takes.",
     "plugins": "Show installed plugins and what is wrong with broken ones.",

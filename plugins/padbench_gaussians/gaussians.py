@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from padbench.interfaces import Splats
+
 SH_DEGREE_0 = 0.28209479177387814
 """The spherical harmonic of degree 0, a constant: 1 / (2 sqrt(pi))."""
 
@@ -45,6 +47,22 @@ class Gaussians:
     def tensors(self) -> tuple[Tensor, ...]:
         """The five raw tensors, in the order of the fields."""
         return (self.means, self.quats, self.log_scales, self.opacity_logits, self.features_dc)
+
+    def splats(self) -> Splats:
+        """What a viewer draws of them; the covariance is R S S^T R^T, S the scales and R the quaternion's rotation."""
+        w, x, y, z = torch.nn.functional.normalize(self.quats.detach().cpu(), dim=1).unbind(1)
+        rows = (
+            torch.stack((1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)), dim=1),
+            torch.stack((2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)), dim=1),
+            torch.stack((2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)), dim=1),
+        )
+        axes = torch.stack(rows, dim=1) * self.scales.detach().cpu()[:, None]
+        return Splats(
+            self.means.detach().cpu(),
+            axes @ axes.transpose(1, 2),
+            self.colors.detach().cpu().clamp(max=1.0),
+            self.opacities.detach().cpu(),
+        )
 
     def to(self, device: str | torch.device) -> Gaussians:
         """The same Gaussians on a device."""

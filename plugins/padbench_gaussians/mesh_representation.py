@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from padbench.errors import UserError
-from padbench.interfaces import Rendering, Runtime
+from padbench.interfaces import Rendering, Runtime, Splats
 from padbench.scene import Cameras, Scene
 from padbench_gaussians.camera_rig import camera_centres, focus
 from padbench_gaussians.gaussians import Gaussians
@@ -113,6 +113,10 @@ class MeshSplatting:
                 self._background,
                 antialiased=self.antialiased,
             )
+
+    def splats(self) -> Splats:
+        """The Gaussians as a viewer draws them."""
+        return self.gaussians.splats()
 
     def save(self, folder: Path) -> None:
         """Write `point_cloud.ply`, the standard 3DGS file."""
