@@ -176,7 +176,8 @@ def test_without_viser_one_sentence_names_the_extra(run: RunFolder, monkeypatch:
     assert str(result.exception) == "padbench view --3d needs viser: pip install 'padbench[view]'"
 
 
-def test_ctrl_c_ends_it(run: RunFolder) -> None:
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    run = _write(tmp_path, None)
     code = "import sys; from padbench.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "view", str(run.path), "--3d", "--port", "18080"],
