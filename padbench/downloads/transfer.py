@@ -82,8 +82,10 @@ def fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(target.with_name(f"{target.name}.lock"))
         with lock.acquire(timeout=0):
-            _Transfer(url, target, size, digest, report or _silent, patience or Patience()).run(verify)
-            Path(lock.lock_file).unlink(missing_ok=True)
+            try:
+                _Transfer(url, target, size, digest, report or _silent, patience or Patience()).run(verify)
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)
     except Timeout:
         raise UserError(f"{target} is being downloaded by another process: wait until it is done") from None
     except OSError as error:

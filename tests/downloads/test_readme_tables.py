@@ -32,5 +32,5 @@ def test_every_command_size_and_licence_is_there(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_text_without_a_place_for_a_table_is_refused() -> None:
-    with pytest.raises(UserError, match="<!-- data sets -->"):
+    with pytest.raises(UserError, match="<!-- data sets:"):
         with_tables("# padbench\n", load_plugins())
