@@ -30,10 +30,12 @@ _COMMANDS = {
 def render(boards: Sequence[Board]) -> str:
     """A table environment per section, with the rules of booktabs; the best bold, the second underlined.
 
-    A table that is wider than the line is shrunk to it.
+    A table that is wider than the line is shrunk to it. Notes on methods follow the tables of their board as text.
     """
-    tables = [_table(board, section) for board in boards for section in board.sections]
-    return "\n".join(["% needs \\usepackage[T1]{fontenc}, \\usepackage{booktabs} and \\usepackage{graphicx}", *tables])
+    parts: list[str] = []
+    for board in boards:
+        parts += [*(_table(board, section) for section in board.sections), *_notes(board)]
+    return "\n".join(["% needs \\usepackage[T1]{fontenc}, \\usepackage{booktabs} and \\usepackage{graphicx}", *parts])
 
 
 def _table(board: Board, section: Section) -> str:
@@ -54,9 +56,15 @@ def _table(board: Board, section: Section) -> str:
             cells = [_escaped(label(row, name)) for name in labels]
             lines.append(_line(cells + [_figure(row, column) for column in columns]))
     lines += [r"\bottomrule", r"\end{tabular}}"]
-    notes = [f"{note.subject}: {'; '.join(note.sentences)}" for note in board.notes]
-    lines += [f"\\par\\footnotesize {_escaped(remark)}" for remark in (*board.remarks, *notes)]
+    lines += [f"\\par\\footnotesize {_escaped(remark)}" for remark in board.remarks]
     return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _notes(board: Board) -> list[str]:
+    return [
+        f"{{\\footnotesize\\noindent {_escaped(f'{note.subject}: ' + '; '.join(note.sentences))}\\par}}\n"
+        for note in board.notes
+    ]
 
 
 def _figure(row: Row, column: Column) -> str:
