@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from padbench.atomic import write_json_atomically
+from padbench.datasets import open_dataset
 from padbench.errors import UserError
 from padbench.interfaces import Dataset
 from padbench.metrics.unit import measure
@@ -20,7 +21,7 @@ def evaluate(run: RunFolder) -> dict[str, Any]:
     predictions and data set do not fit together; an older metrics.json is then left as it was.
     """
     _require_done(run)
-    metrics = measure(run, open_dataset(run).ground_truth(run.unit.task))
+    metrics = measure(run, dataset_of(run).ground_truth(run.unit.task))
     write_json_atomically(run.path / "metrics.json", metrics)
     return metrics
 
@@ -33,20 +34,20 @@ def write_pictures(run: RunFolder) -> list[Path]:
     from padbench.report.pictures import draw_pictures
 
     _require_done(run)
-    dataset = open_dataset(run)
+    dataset = dataset_of(run)
     queries = [query for scene in dataset.task(run.unit.task).test for query in scene.queries]
     return draw_pictures(run, queries, dataset.ground_truth(run.unit.task))
 
 
-def open_dataset(run: RunFolder, image_size: int | None = None) -> Dataset:
+def dataset_of(run: RunFolder, image_size: int | None = None) -> Dataset:
     """Open the data set the unit was run on and make sure that it is still the same.
 
     image_size: longer side of the images in px, None for that of the run. Raises UserError when the data set is
     missing, damaged or has changed since the run.
     """
     described = run.info["dataset"]
-    factory = load_plugins().resolve("dataset", described["name"])
-    dataset: Dataset = factory(Path(described["root"]), image_size=image_size or described["image_size"])
+    size = image_size or described["image_size"]
+    dataset = open_dataset(load_plugins(), described["name"], Path(described["root"]), size)
     if dataset.data_hash(run.unit.task) != run.info["hashes"]["data"]:
         raise UserError(
             f"the data of {run.unit.task} in {described['root']} is not what {run.path} was run on; restore it, or run "

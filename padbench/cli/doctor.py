@@ -66,7 +66,7 @@ def _print_machine(report: dict[str, Any], console: Console) -> None:
         why = "the default where CUDA is available"
     else:
         device = f"CPU: {machine['cpu']}"
-        why = "the default without CUDA"
+        why = "the default without CUDA; paper is sized for a GPU"
     rows = [
         ("device", device),
         ("threads", f"{machine['threads']} on {machine['usable_cores']} cores"),

@@ -8,7 +8,7 @@ import click
 
 from padbench.cli.consent import attended, require_consent
 from padbench.datasets import open_dataset
-from padbench.downloads.sources import DataSource, data_sources, find_source, spoken_size
+from padbench.downloads.sources import DataSource, data_sources, spoken_size
 from padbench.errors import MissingData, UserError
 from padbench.interfaces import MakesData
 from padbench.plugins import Plugins, load_plugins
@@ -37,10 +37,11 @@ def download(name: str, data: Path | None, yes: bool) -> None:
 
 def offer_download(plugins: Plugins, name: str, data: Path | None) -> bool:
     """Where a person can answer, offer to download a data set that is absent; whether it is there now."""
-    if name not in data_sources(plugins) or not attended():
+    source = data_sources(plugins).get(name)
+    if source is None or not attended():
         return False
     click.echo(f"there is no data set {name} here yet", err=True)
-    _install(plugins, find_source(plugins, name), data, False)
+    _install(plugins, source, data, False)
     return True
 
 

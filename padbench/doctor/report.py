@@ -60,9 +60,8 @@ def examine(
     if not quick and chosen is not None:
         trials = Trials(plugins.resolve("dataset", chosen.name), device)
         for entry in methods:
-            ready = [state for state in states if state.method == entry["method"] and state.ready]
-            state = next((state for state in ready if state.profile == default_profile), next(iter(ready), None))
-            if state is not None:
+            ready = {state.profile: state for state in states if state.method == entry["method"] and state.ready}
+            if (state := ready.get(default_profile, ready.get("lite"))) is not None:
                 say(f"trying {entry['method']}")
                 entry["estimate"], entry["not_estimated"] = _estimate(trials, state)
     runnable = chosen is not None and any(state.ready and state.profile == "lite" for state in states)

@@ -18,7 +18,7 @@ from padbench.timing import StageClock, timer_for
 if TYPE_CHECKING:
     from torch import Tensor
 
-_PATIENCE = 120.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from padbench.data_root import data_root
-from padbench.errors import UserError, nearest
+from padbench.errors import UserError
 from padbench.plugins import Plugins
 
 
@@ -72,14 +72,6 @@ def data_sources(plugins: Plugins) -> dict[str, DataSource]:
             raise UserError(f"two plugins say where {source.name!r} is downloaded, one is {origin}: uninstall it")
         found[source.name] = source
     return found
-
-
-def find_source(plugins: Plugins, name: str) -> DataSource:
-    """The source of that name; raises UserError for a name that has none."""
-    sources = data_sources(plugins)
-    if name not in sources:
-        raise UserError(f"nothing says where to download {name!r}: {nearest(name, sources)}")
-    return sources[name]
 
 
 def spoken_size(size: int | None) -> str:

@@ -231,6 +231,9 @@ class _Transfer:
                     raise self._page_instead()
                 part.write(block)
                 here += len(block)
+                if total is None and self._size is not None and here > self._size * (1 + _TOLERANCE):
+                    self._discard()
+                    self._require_size(here)  # a body without an end
                 self._report(here, total)
         if total is not None and here != total:
             if here > total:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from padbench.evaluate import open_dataset
+from padbench.evaluate import dataset_of
 from padbench.leaderboard.board import COMPLETE, Board, Column, Row, Section, Value
 from padbench.leaderboard.build import measured_accuracy
 from padbench.leaderboard.measures import ACCURACY
@@ -201,7 +201,7 @@ def _of_classes(group: Group, computed: dict[tuple[str, str], dict[str, float]])
 
 
 def _of_normal_views(run: RunFolder) -> dict[str, float]:
-    task = open_dataset(run, image_size=_IMAGE_SIZE).task(run.unit.task)
+    task = dataset_of(run, image_size=_IMAGE_SIZE).task(run.unit.task)
     views = [view for scene in task.test for view in scene.views]
     step = max(1.0, len(views) / _VIEWS)
     return attributes_of_views(views[int(place)].load() for place in np.arange(0, len(views), step))

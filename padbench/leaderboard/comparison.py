@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from padbench.errors import UserError, nearest
-from padbench.evaluate import open_dataset
+from padbench.evaluate import dataset_of
 from padbench.leaderboard.board import MEAN, Column
 from padbench.leaderboard.bootstrap import draw_counts, percentile_interval
 from padbench.leaderboard.headings import machine
@@ -210,7 +210,7 @@ def _why_untimed(pairs: dict[int, tuple[Result, Result]]) -> str | None:
 
 def _sample(task: str, pairs: dict[int, tuple[Result, Result]], names: Sequence[str], resamples: int) -> _Samples:
     """The figures of both methods on one task: of its queries and of each resample of them."""
-    truth = open_dataset(next(iter(pairs.values()))[0].run).ground_truth(task)
+    truth = dataset_of(next(iter(pairs.values()))[0].run).ground_truth(task)
     anomalous = np.array([of_query.anomalous for of_query in truth])
     # The task's name seeds its generator: no two tasks share resamples, and none depends on which others were run.
     drawn = draw_counts(anomalous, resamples, np.random.default_rng(zlib.crc32(task.encode())))

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from padbench.errors import UserError
-from padbench.evaluate import open_dataset
+from padbench.evaluate import dataset_of
 from padbench.interfaces import Progress
 from padbench.leaderboard.attributes import AttributeData, attribute_data
 from padbench.leaderboard.board import Board
@@ -83,7 +83,7 @@ def _galleries(runs: Sequence[RunFolder], site: Path, warnings: list[str], progr
             seen.add(run.unit.task)
             reference = run.recipe.get("reference", "")
             try:
-                opened = open_dataset(run)
+                opened = dataset_of(run)
                 asked = [query for scene in opened.task(run.unit.task).test for query in scene.queries]
                 of_task, count = make_cases(run, asked, opened.ground_truth(run.unit.task), site)
             except UserError as missing:

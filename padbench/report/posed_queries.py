@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from padbench.errors import UserError, nearest
-from padbench.evaluate import open_dataset
+from padbench.evaluate import dataset_of
 from padbench.interfaces import HasSplats, Progress, Runtime, Splats
 from padbench.metrics.pose import rotation_errors
 from padbench.metrics.unit import Scored, failed, matrices, paired_with_truth, records
@@ -58,7 +58,7 @@ def read_posed_scene(run: RunFolder, progress: Progress, scene: str | None = Non
     Raises UserError for an unknown scene, when no pose was predicted, when the representation is not there or damaged,
     and when the data set is missing or has changed since the run.
     """
-    dataset = open_dataset(run)
+    dataset = dataset_of(run)
     scored = {
         row["id"]: (row, truth)
         for row, truth in paired_with_truth(run, records(run), dataset.ground_truth(run.unit.task))

@@ -48,7 +48,7 @@ def refusal(result: Result) -> str:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    impatient = partial(transfer.Patience, attempts=1, first_pause=0.001, longest_pause=0.01, connect=2, stall=0.3)
+    impatient = partial(transfer.Patience, attempts=1, first_pause=0.001, longest_pause=0.01, connect=20, stall=20)
     monkeypatch.setattr(transfer, "Patience", impatient)
 
 

@@ -176,18 +176,20 @@ def test_weights_of_another_network_are_refused(weights_of: WriteWeights) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "file"),
+    ("name", "file", "command"),
     [
-        ("sam_vit_b", "sam_vit_b_01ec64.pth"),
-        ("wide_resnet50_2", "wide_resnet50_2-95faca4d.pth"),
-        ("resnet34.tv_in1k", "resnet34.tv_in1k.safetensors"),
+        ("sam_vit_b", "sam_vit_b_01ec64.pth", "download sam_vit_b_01ec64.pth"),
+        ("wide_resnet50_2", "wide_resnet50_2-95faca4d.pth", "download wide_resnet50_2-95faca4d.pth"),
+        ("resnet34.tv_in1k", "resnet34.tv_in1k.safetensors", "download --method METHOD"),
     ],
 )
 def test_missing_weights_are_an_error_never_random(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, file: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, file: str, command: str
 ) -> None:
     monkeypatch.setenv("PADBENCH_HOME", str(tmp_path))
-    with pytest.raises(UserError, match=rf"{tmp_path}/weights/{file} are missing: get them from https://.*lite"):
+    with pytest.raises(
+        UserError, match=rf"{tmp_path}/weights/{file} are missing: run `padbench weights {command}`.*lite"
+    ):
         extractor(name)
 
 

@@ -49,7 +49,7 @@ class Clock:
 class TimedView(MeanView):
     """Fits in 5 s and 2 s an iteration, the first one 20 s; each is reported."""
 
-    trial = Trial("iterations", (40,), settings={"gain": 1.0})
+    trial = Trial("iterations", (10,), settings={"gain": 1.0})
 
     def __init__(self, runtime: Runtime, *, iterations: int, gain: float = 0.0) -> None:
         super().__init__(runtime, gain=gain, iterations=iterations)

@@ -33,7 +33,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_missing_and_foreign_weights_are_one_sentence(folder: Path, runtime: Runtime) -> None:
-    with pytest.raises(UserError, match=r"loftr_outdoor.ckpt are missing: get them from .* or use --profile lite"):
+    with pytest.raises(
+        UserError, match=r"loftr_outdoor.ckpt are missing: run `padbench weights download .* or use --profile lite"
+    ):
         LoFTRRetrieval(runtime)
     torch.save({"state_dict": {"backbone": torch.zeros(1)}}, folder / "loftr_indoor_ds_new.ckpt")
     with pytest.raises(UserError, match="are not those of LoFTR"):

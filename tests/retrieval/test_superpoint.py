@@ -98,7 +98,8 @@ def test_the_matcher_reads_both_files(
 
 def _lightglue() -> dict[str, Tensor]:
     torch.manual_seed(3)
-    state: dict[str, Tensor] = kornia.feature.LightGlue(features=None, input_dim=256, flash=False).state_dict()
+    configuration: dict[str, Any] = {"features": None, "input_dim": 256}
+    state: dict[str, Tensor] = kornia.feature.LightGlue(flash=False, **configuration).state_dict()
     del state["confidence_thresholds"]
     return state
 
