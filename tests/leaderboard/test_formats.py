@@ -85,7 +85,7 @@ def test_latex_is_balanced_and_escaped(tmp_path: Path) -> None:
             columns = len(match[1])
         elif line.endswith(r" \\"):
             assert len(re.split(r"(?<!\\)&", line)) == columns
-    without_escapes = re.sub(r"\\[&%$#_{}]", "", text)
+    without_escapes = re.sub(r"\\[\\&%$#_{}]", "", text)
     depth = 0
     for character in without_escapes:
         depth += {"{": 1, "}": -1}.get(character, 0)

@@ -21,6 +21,7 @@ HOSTILE = '<b>|_&%$#[x]`*~^{}\\"-- é'
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
 \usepackage{booktabs}
+\usepackage{graphicx}
 \begin{document}
 %s
 \end{document}
@@ -57,7 +58,8 @@ def test_every_table_reads_back_as_its_section(boards: list[Board]) -> None:
     """Rules of booktabs in their places, a cell for each label and figure, the best bold, the second underlined."""
     tables = re.findall(
         r"\\begin\{table\}\n\\centering\n\\caption\{[^\n]+\}\n"
-        r"\\begin\{tabular\}\{(l*)(r*)\}\n\\toprule\n(.+?)\\bottomrule\n\\end\{tabular\}\n(?:[^\n]+\n)*?\\end\{table\}\n",
+        r"\\resizebox\{[^\n]+\}\{!\}\{%\n"
+        r"\\begin\{tabular\}\{(l*)(r*)\}\n\\toprule\n(.+?)\\bottomrule\n\\end\{tabular\}\}\n(?:[^\n]+\n)*?\\end\{table\}\n",
         render(boards),
         re.DOTALL,
     )
@@ -97,3 +99,4 @@ def test_a_document_with_every_board_compiles(boards: list[Board], tmp_path: Pat
     )
     assert result.returncode == 0, result.stdout.decode(errors="replace")[-3000:]
     assert (tmp_path / "boards.pdf").stat().st_size > 1000
+    assert b"Overfull \\hbox" not in result.stdout, "a table is wider than the page"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from padbench.leaderboard.board import Board, Column, Row, Section
 from padbench.leaderboard.formats.cells import blocks, figure, label, label_columns, place, value_columns
 
+_HEADING = 9  # characters
+_ARGUMENTS = ("[", "*")
+"""What would be read as an argument of the line's end or of the rule before it."""
 _COMMANDS = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -24,9 +28,14 @@ _COMMANDS = {
 
 
 def render(boards: Sequence[Board]) -> str:
-    """A table environment per section, with the rules of booktabs; the best bold, the second underlined."""
-    tables = [_table(board, section) for board in boards for section in board.sections]
-    return "\n".join(["% needs \\usepackage[T1]{fontenc} and \\usepackage{booktabs}", *tables])
+    """A table environment per section, with the rules of booktabs; the best bold, the second underlined.
+
+    A table that is wider than the line is shrunk to it. Notes on methods follow the tables of their board as text.
+    """
+    parts: list[str] = []
+    for board in boards:
+        parts += [*(_table(board, section) for section in board.sections), *_notes(board)]
+    return "\n".join(["% needs \\usepackage[T1]{fontenc}, \\usepackage{booktabs} and \\usepackage{graphicx}", *parts])
 
 
 def _table(board: Board, section: Section) -> str:
@@ -36,19 +45,26 @@ def _table(board: Board, section: Section) -> str:
         r"\begin{table}",
         r"\centering",
         f"\\caption{{{_escaped(f'{board.title}: {section.title}')}}}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         f"\\begin{{tabular}}{{{'l' * len(labels)}{'r' * len(columns)}}}",
         r"\toprule",
-        _line([_escaped(title) for title in header]),
+        _line([_heading(title) for title in header]),
     ]
     for rows in blocks(section):
         lines.append(r"\midrule")
         for row in rows:
             cells = [_escaped(label(row, name)) for name in labels]
             lines.append(_line(cells + [_figure(row, column) for column in columns]))
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    notes = [f"{note.subject}: {'; '.join(note.sentences)}" for note in board.notes]
-    lines += [f"\\par\\footnotesize {_escaped(remark)}" for remark in (*board.remarks, *notes)]
+    lines += [r"\bottomrule", r"\end{tabular}}"]
+    lines += [f"\\par\\footnotesize {_escaped(remark)}" for remark in board.remarks]
     return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _notes(board: Board) -> list[str]:
+    return [
+        f"{{\\footnotesize\\noindent {_escaped(f'{note.subject}: ' + '; '.join(note.sentences))}\\par}}\n"
+        for note in board.notes
+    ]
 
 
 def _figure(row: Row, column: Column) -> str:
@@ -57,10 +73,16 @@ def _figure(row: Row, column: Column) -> str:
     return {1: f"\\textbf{{{text}}}", 2: f"\\underline{{{text}}}"}.get(place(row, column) or 0, text)
 
 
+def _heading(title: str) -> str:
+    """The title in lines of about a figure's width."""
+    lines = textwrap.wrap(title, max(_HEADING, *map(len, title.split())), break_long_words=False)
+    stacked = r"\\".join(f"{{}}{_escaped(line)}" if line[0] in _ARGUMENTS else _escaped(line) for line in lines)
+    return f"\\shortstack{{{stacked}}}" if len(lines) > 1 else stacked
+
+
 def _line(cells: Sequence[str]) -> str:
     text = " & ".join(cells)
-    # A bracket or a star would be read as an argument of the line's end or of the rule before it.
-    return f"{'{}' if text[:1] in ('[', '*') else ''}{text} \\\\"
+    return f"{'{}' if text[:1] in _ARGUMENTS else ''}{text} \\\\"
 
 
 def _escaped(text: str) -> str:
