@@ -61,5 +61,6 @@ def _attribute_plots(points: Sequence[AttributePoint]) -> list[tuple[str, str | 
 def _dots(method: str, points: Sequence[AttributePoint]) -> list[Point]:
     """The dots of a method, under its name with the rank correlation where there is one."""
     found = rank_correlation([point.attribute_value for point in points], [point.accuracy for point in points])
-    label = f"{method}, rho {found.rho:.2f}" if found else method
+    # The correlation first: long names are cut.
+    label = f"rho {found.rho:.2f}: {method}" if found else method
     return [Point(label, point.attribute_value, point.accuracy, about=point.name) for point in points]

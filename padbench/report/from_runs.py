@@ -33,6 +33,7 @@ def write_site(
     Returns sentences on what is not shown, which the first page says as well. Raises UserError when the folder holds
     anything but an earlier site.
     """
+    folder = folder.resolve()
     claim(folder)
     made = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(made, ignore_errors=True)
@@ -60,25 +61,30 @@ def write_site(
 
 
 def _attributes(runs: Sequence[RunFolder], warnings: list[str]) -> list[AttributeData]:
-    try:
-        return attribute_data(runs)
-    except UserError as missing:
-        warnings.append(f"no attributes of objects: {missing}")
-        return []
+    found = []
+    for dataset in sorted({run.unit.dataset for run in runs}):
+        try:
+            found += attribute_data([run for run in runs if run.unit.dataset == dataset])
+        except UserError as missing:
+            warnings.append(f"no attributes of the objects of {dataset}: {missing}")
+    return found
 
 
 def _galleries(runs: Sequence[RunFolder], site: Path, warnings: list[str], progress: Progress) -> list[Gallery]:
-    def method(run: RunFolder) -> tuple[str, str, str]:
-        return run.unit.dataset, run.unit.method, run.unit.profile
+    """A gallery per recipe of a method; of several seeds, or results of one unit in several folders, the first."""
+
+    def recipe(run: RunFolder) -> tuple[str, str, str, str]:
+        return run.unit.dataset, run.unit.method, run.unit.profile, run.info["hashes"]["recipe"]
 
     galleries = []
-    ordered = sorted(runs, key=lambda run: (method(run), run.unit.seed, run.unit.task))
+    ordered = sorted(runs, key=lambda run: (recipe(run), run.unit.seed, run.unit.task))
     with_progress = progress.track(ordered, "pictures of the galleries")
-    for (dataset, name, profile), of_method in groupby(with_progress, key=method):
+    for (dataset, name, profile, _), of_recipe in groupby(with_progress, key=recipe):
         cases: list[Case] = []
         queries, notes, seen, reference = 0, [], set(), ""
-        for run in of_method:
-            if run.unit.task in seen:  # another seed, or another folder
+        for run in of_recipe:
+            if run.unit.task in seen:
+                notes.append(f"{run.unit.task}: seed {run.unit.seed} is not shown a second time.")
                 continue
             seen.add(run.unit.task)
             reference = run.recipe.get("reference", "")
@@ -95,5 +101,19 @@ def _galleries(runs: Sequence[RunFolder], site: Path, warnings: list[str], progr
                 notes.append(f"{run.unit.task}: the worst {LONGEST} of {count} queries are shown.")
         if cases:
             cases.sort(key=lambda case: -2.0 if case.wrongness is None else -case.wrongness)
-            galleries.append(Gallery(dataset, name, profile, reference, tuple(cases), queries, tuple(notes)))
+            galleries.append(
+                Gallery(dataset, name, profile, _mark(ordered, run), reference, tuple(cases), queries, tuple(notes))
+            )
     return galleries
+
+
+def _mark(runs: Sequence[RunFolder], run: RunFolder) -> str:
+    """What tells the recipe of a run from others under the same name; empty where there is one alone."""
+    unit = run.unit
+    same = (unit.dataset, unit.method, unit.profile)
+    recipes = {
+        other.info["hashes"]["recipe"]
+        for other in runs
+        if (other.unit.dataset, other.unit.method, other.unit.profile) == same
+    }
+    return f"recipe {run.info['hashes']['recipe'][:8]}" if len(recipes) > 1 else ""

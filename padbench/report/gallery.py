@@ -34,12 +34,12 @@ from padbench.store import RunFolder
 LONGEST = 40
 """Queries shown of a unit: the worst ones, so that a page stays light."""
 _LONGER_SIDE = 320
-FALSE_ALARM, MISS, RIGHT, FAILED = "false alarms", "misses", "right", "failed"
+FALSE_ALARMS, MISSES, RIGHT, FAILED, UNRANKED = "false alarms", "misses", "right", "failed", "not ranked"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A query on a page. wrongness: its share in what the image AUROC lacks, 0 to 1; None where it failed.
+    """A query on a page. wrongness: its share in what the image AUROC lacks, 0 to 1; None where it is not defined.
 
     query, rendering, map, truth: files relative to the site, None where there is none. width, height: of the pictures.
     """
@@ -61,9 +61,10 @@ def mistakes(scores: NDArray[np.float64], anomalous: NDArray[np.bool_]) -> NDArr
     """How wrong each query is ranked, 0 to 1: (N,) scores, (N,) labels -> (N,).
 
     Of a normal query the share of anomalous ones that score no higher (ties count half), of an anomalous one that of
-    normal ones that score no lower: the mean over the normal (or the anomalous) queries is 1 - AUROC.
+    normal ones that score no lower: the mean over the normal (or the anomalous) queries is 1 - AUROC. NaN where there
+    are no others.
     """
-    wrong = np.zeros(len(scores))
+    wrong = np.full(len(scores), np.nan)
     for own in (True, False):
         others = np.sort(scores[anomalous != own])
         if len(others):
@@ -88,15 +89,17 @@ def make_cases(
     predicted = [row for row in rows if not failed(row)]
     anomalous = np.array([truths[row["id"]].anomalous for row in predicted], dtype=bool)
     scores = np.array([row["image_score"] for row in predicted], dtype=np.float64)
-    wrongness: dict[str, float] = dict(
-        zip((row["id"] for row in predicted), mistakes(scores, anomalous).tolist(), strict=True)
-    )
+    ranked = zip(predicted, mistakes(scores, anomalous).tolist(), strict=True)
+    wrongness: dict[str, float] = {row["id"]: wrong for row, wrong in ranked if wrong == wrong}
     numbers = {query.id: number for number, query in enumerate(queries)}
     # Failed queries first: nothing is worse than no answer. Equal ones in the order of the data set.
     rows.sort(key=lambda row: (-wrongness.get(row["id"], 2.0), numbers[row["id"]]))
     scale = ColourScale.of(run.anomaly_map(row) for row in predicted)
     shared = Path("media", slug(run.unit.dataset, run.unit.task), run.info["hashes"]["data"][:8])
-    own = Path("media", slug(run.unit.dataset, run.unit.method, run.unit.profile, run.unit.task))
+    own = Path(
+        "media",
+        slug(run.unit.dataset, run.unit.method, run.unit.profile, run.unit.task, run.info["hashes"]["recipe"][:8]),
+    )
     cases = []
     for row in rows[:LONGEST]:
         truth, pixels = truths[row["id"]], images[row["id"]].load()
@@ -112,7 +115,7 @@ def make_cases(
             Case(
                 run.unit.task,
                 str(row["id"]),
-                _kind(wrongness.get(row["id"]), truth),
+                FAILED if failed(row) else _kind(wrongness.get(row["id"]), truth),
                 wrongness.get(row["id"]),
                 tuple(facts(row, truth)),
                 query.as_posix(),
@@ -130,10 +133,10 @@ def make_cases(
 
 def _kind(wrongness: float | None, truth: GroundTruth) -> str:
     if wrongness is None:
-        return FAILED
+        return UNRANKED
     if wrongness == 0:
         return RIGHT
-    return MISS if truth.anomalous else FALSE_ALARM
+    return MISSES if truth.anomalous else FALSE_ALARMS
 
 
 def _marked(run: RunFolder, row: dict[str, Any], truth: GroundTruth, size: tuple[int, int]) -> Image.Image | None:

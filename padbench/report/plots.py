@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from padbench.leaderboard.board import COMPLETE, MEAN, Board, Row, Section
+from padbench.leaderboard.board import COMPLETE, MEAN, Row, Section
 from padbench.report.svg import Drawing
 
 _WIDTH = 760.0
@@ -54,7 +54,8 @@ def per_class(section: Section, metric: str, title: str, digits: int = 1) -> str
             tip = f"{row.labels['method']}, {name}: {value:.{digits}f} %{_remark(row)}"
             series = methods.index(row.labels["method"])
             # Equal figures would hide each other on one line.
-            drawing.mark(scale(value), y + (series - (len(methods) - 1) / 2) * min(6.0, 18 / len(methods)), series, tip)
+            apart = (series - (len(methods) - 1) / 2) * min(6.0, 18 / len(methods))
+            drawing.mark(scale(value), y + apart, series, tip, whole=row.status == COMPLETE)
     return drawing.render()
 
 
@@ -117,16 +118,6 @@ def scatter(points: Sequence[Point], title: str, x_title: str, y_title: str, log
         drawing.mark(horizontal(point.x), vertical(point.y), labels.index(point.label), tip, 6.5)
     _legend(drawing, labels, bottom + 58)
     return drawing.render()
-
-
-def mean_rows(board: Board) -> list[Row]:
-    """The complete means of all sections of a board."""
-    return [
-        row
-        for section in board.sections
-        for row in section.rows
-        if row.status == COMPLETE and row.labels.get("class") == MEAN
-    ]
 
 
 @dataclass(frozen=True)

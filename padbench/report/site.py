@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,27 +12,29 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import padbench
-from padbench.atomic import write_atomically
+from padbench.atomic import unwritable, write_atomically
 from padbench.errors import UserError
 from padbench.leaderboard.attributes import AttributePoint
-from padbench.leaderboard.board import MEAN, Board
+from padbench.leaderboard.board import MEAN, Board, Row
 from padbench.plugins import Plugins
 from padbench.report.board_plots import board_plots
-from padbench.report.gallery import Case
+from padbench.report.gallery import FAILED, FALSE_ALARMS, MISSES, Case
 from padbench.report.method_page import describe_method
 from padbench.report.slug import slug
 from padbench.report.table_view import view
 
+_PARTS = {"index.html", "methods", "galleries", "media"}
 _GENERATOR = '<meta name="generator" content="padbench">'
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """The cases of a method on a data set. notes: what is not shown, and why."""
+    """The cases of a method on a data set. mark: tells recipes apart, or empty. notes: what is not shown, and why."""
 
     dataset: str
     method: str
     profile: str
+    mark: str
     reference: str
     cases: tuple[Case, ...]
     queries: int
@@ -52,21 +55,32 @@ class Content:
 
 
 def claim(folder: Path) -> None:
-    """Make sure that a site may be written there; raises UserError where the folder holds anything else."""
+    """Make sure that a site may be written there; raises UserError where the folder holds anything but an older site."""
     if folder.is_file():
         raise UserError(f"{folder} is a file: give a folder for the pages")
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if foreign := sorted(present - _PARTS):
+        raise UserError(f"{folder} holds {foreign[0]!r}, which is no part of a site: give a new or an empty folder")
     index = folder / "index.html"
-    if not index.is_file() or _GENERATOR not in index.read_text(encoding="utf-8", errors="replace")[:2000]:
-        raise UserError(f"{folder} holds other files than pages of padbench: give a new or an empty folder")
+    if present and not (index.is_file() and _GENERATOR in index.read_text(encoding="utf-8", errors="replace")[:2000]):
+        raise UserError(f"{folder} holds pages that padbench did not write: give a new or an empty folder")
 
 
 def replace_site(made: Path, folder: Path) -> None:
-    """Put a finished site in the place of an older one."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    made.rename(folder)
+    """Put a finished site in the place of an older one, which stays where that fails."""
+    older = folder.with_name(f".{folder.name}.older")
+    shutil.rmtree(older, ignore_errors=True)
+    try:
+        if folder.exists():
+            folder.rename(older)
+        made.rename(folder)
+    except BaseException as error:
+        if older.exists() and not folder.exists():
+            older.rename(folder)
+        if isinstance(error, OSError):
+            raise unwritable(folder, error) from error
+        raise
+    shutil.rmtree(older, ignore_errors=True)
 
 
 def write_pages(folder: Path, content: Content, plugins: Plugins) -> list[Path]:
@@ -79,8 +93,8 @@ def write_pages(folder: Path, content: Content, plugins: Plugins) -> list[Path]:
         for label in dict.fromkeys(unit["method"] for unit in known["units"])
     }
     gallery_pages = {
-        key: f"galleries/{slug(*key)}.html"
-        for key in ((gallery.dataset, gallery.method, gallery.profile) for gallery in content.galleries)
+        key: f"galleries/{slug(*filter(None, key))}.html"
+        for key in ((gallery.dataset, gallery.method, gallery.profile, gallery.mark) for gallery in content.galleries)
     }
     files[folder / "index.html"] = pages.get_template("index.html").render(
         title=content.title,
@@ -96,11 +110,11 @@ def write_pages(folder: Path, content: Content, plugins: Plugins) -> list[Path]:
         files[folder / file] = pages.get_template("method.html").render(
             dataset=dataset,
             anchor=slug(dataset),
-            gallery=galleries[0] if galleries else None,
+            galleries=galleries,
             **describe_method(content.provenance[dataset], label, plugins),
         )
     for gallery in content.galleries:
-        file = gallery_pages[gallery.dataset, gallery.method, gallery.profile]
+        file = gallery_pages[gallery.dataset, gallery.method, gallery.profile, gallery.mark]
         method_page = method_pages[gallery.dataset, gallery.method]
         files[folder / file] = pages.get_template("gallery.html").render(**_gallery(gallery, method_page))
     for path, text in files.items():
@@ -129,7 +143,7 @@ def _dataset(
     name: str,
     content: Content,
     method_pages: dict[tuple[str, str], str],
-    gallery_pages: dict[tuple[str, str, str], str],
+    gallery_pages: dict[tuple[str, str, str, str], str],
 ) -> dict[str, Any]:
     boards = [board for board in content.boards if board.dataset == name]
     sections = [section for board in boards for section in board.sections]
@@ -141,20 +155,31 @@ def _dataset(
         "anchor": slug(name),
         "boards": [view(board, board_plots(board, content.points)) for board in boards],
         "classes": sorted(classes, key=lambda label: label != MEAN) if len(classes) > 1 else [],
-        "chosen": MEAN if MEAN in classes else "",
+        "chosen": MEAN if any(row.labels.get("class") == MEAN and row.values for row in rows) else "",
         "has_published": published,
         "only_published": published and name not in content.provenance,
-        "links": {label: page for (dataset, label), page in method_pages.items() if dataset == name},
+        "links": _links(rows, {label: page for (dataset, label), page in method_pages.items() if dataset == name}),
         "galleries": [
             {
-                "title": f"{gallery.method} (profile {gallery.profile})",
-                "link": gallery_pages[gallery.dataset, gallery.method, gallery.profile],
+                "title": f"{gallery.method} (profile {', '.join(filter(None, (gallery.profile, gallery.mark)))})",
+                "link": gallery_pages[gallery.dataset, gallery.method, gallery.profile, gallery.mark],
                 "size": gallery.queries,
             }
             for gallery in content.galleries
             if gallery.dataset == name
         ],
     }
+
+
+def _links(rows: Sequence[Row], pages: dict[str, str]) -> dict[str, str]:
+    """The page of each name in the column of methods, also of those that are told apart by recipe or folder."""
+    names = {row.labels["method"] for row in rows if row.labels.get("method")}
+    links = {}
+    for name in names:
+        known = [label for label in pages if name == label or name.startswith(f"{label} (")]
+        if known:
+            links[name] = pages[max(known, key=len)]
+    return links
 
 
 def _gallery(gallery: Gallery, method_page: str) -> dict[str, Any]:
@@ -172,19 +197,17 @@ def _gallery(gallery: Gallery, method_page: str) -> dict[str, Any]:
 
 
 def _case(case: Case) -> dict[str, Any]:
-    if case.wrongness is None:
-        verdict = "failed"
-    elif case.wrongness == 0:
-        verdict = "right"
-    else:
-        verdict = f"{'miss' if case.kind == 'misses' else 'false alarm'}, {100 * case.wrongness:.0f} % wrong"
+    verdict = case.kind
+    if case.kind in (MISSES, FALSE_ALARMS) and case.wrongness is not None:
+        share = "less than 1" if case.wrongness < 0.01 else f"{100 * case.wrongness:.0f}"
+        verdict = f"{'miss' if case.kind == MISSES else 'false alarm'}, {share} % wrong"
     pictures = {name: getattr(case, name) for name in ("query", "rendering", "map", "truth")}
     return {
         **{name: file and f"../{file}" for name, file in pictures.items()},
         "task": case.task,
         "id": case.id,
         "kind": case.kind,
-        "wrongness": case.wrongness is None or case.wrongness > 0,
+        "wrong": case.kind in (MISSES, FALSE_ALARMS, FAILED),
         "verdict": verdict,
         "facts": "; ".join((verdict, *case.facts)),
         "short": "; ".join(case.facts[:2]),

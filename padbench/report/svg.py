@@ -37,9 +37,10 @@ class Drawing:
         element = self._add("rect", {"x": x, "y": y, "width": max(width, 0), "height": height, "class": style})
         ElementTree.SubElement(element, "title").text = tip
 
-    def mark(self, x: float, y: float, series: int, tip: str, radius: float = 5.5) -> None:
-        """A mark of a series, told apart by colour and by shape, with a tooltip."""
-        element = self._add("path", {"d": _shape(series, x, y, radius), "class": f"mark c{series % SERIES}"})
+    def mark(self, x: float, y: float, series: int, tip: str, radius: float = 5.5, whole: bool = True) -> None:
+        """A mark of a series, told apart by colour and by shape, with a tooltip; pale where the row is not whole."""
+        style = f"mark c{series % SERIES}" + ("" if whole else " partial")
+        element = self._add("path", {"d": _shape(series, x, y, radius), "class": style})
         ElementTree.SubElement(element, "title").text = tip
 
     def render(self) -> str:

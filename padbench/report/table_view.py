@@ -93,7 +93,8 @@ def _line(row: Row, board: Board, labels: dict[str, str], columns: Sequence[Colu
     ]
     cells += [_figure(row, column) for column in columns]
     words = " ".join([*row.labels.values(), section.title, "" if row.status == COMPLETE else row.status]).lower()
-    of_class = row.labels.get("class") if "class" in board.labels else None
+    by_class = any(row.labels.get("class") == MEAN for section in board.sections for row in section.rows)
+    of_class = row.labels.get("class") if by_class and "class" in board.labels else None
     return Line(tuple(cells), words, row.labels.get("method", ""), of_class, of_class == MEAN)
 
 

@@ -62,6 +62,7 @@ function setUpFilters(form) {
       const empty = !section.querySelector("tbody tr:not([hidden])");
       section.hidden = empty || (!published && section.classList.contains("published"));
     });
+    all(".board", scope).forEach((board) => { board.hidden = !board.querySelector(".section:not([hidden])"); });
     form.elements.count.value = `${shown} rows`;
   };
   form.hidden = false;
@@ -157,6 +158,8 @@ class Viewer {
   toggleBlink() {
     if (this.timer) { this.stop(); return; }
     this.blink.setAttribute("aria-pressed", "true");
+    this.layer.style.clipPath = "none";
+    this.edge.hidden = true;
     this.timer = setInterval(() => { this.layer.style.visibility = this.layer.style.visibility === "hidden" ? "" : "hidden"; }, 600);
   }
 
@@ -164,6 +167,7 @@ class Viewer {
     clearInterval(this.timer);
     this.timer = null;
     this.layer.style.visibility = "";
+    this.reveal();
     this.blink.setAttribute("aria-pressed", "false");
   }
 }
