@@ -55,7 +55,7 @@ class Content:
 
 
 def claim(folder: Path) -> None:
-    """Make sure that a site may be written there; raises UserError where the folder holds anything but an older site."""
+    """Make sure that a site may be written there; raises UserError where the folder holds anything but an older one."""
     if folder.is_file():
         raise UserError(f"{folder} is a file: give a folder for the pages")
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
