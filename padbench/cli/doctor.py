@@ -138,7 +138,7 @@ def _print_times(report: dict[str, Any], console: Console) -> None:
     tried = "; ".join(dict.fromkeys(notes))
     console.print(
         f"  times: estimated from a trial on the first class of {on}{f', whole but for {tried}' if tried else ''}; "
-        "a whole training may make steps slower or faster by a third"
+        "expect them within a factor of two"
     )
     for reason, methods in reasons.items():
         console.print(f"  no times of {', '.join(methods)}: {reason}")

@@ -117,8 +117,8 @@ def _weight_files(component: Component) -> Sequence[WeightFile]:
         return ()
     try:
         return component.factory.weight_files(component.parameters)
-    except UserError:
-        return ()  # building it says the same
+    except Exception:
+        return ()  # building it fails as well, and is reported
 
 
 def is_here(weight: WeightFile) -> bool:

@@ -19,7 +19,7 @@ from padbench_nerf.rays import pixel_rays
 from padbench_omniad.camera_motion import move_cameras
 from padbench_omniad.interest_regions import draw_pixels, interest_region
 from padbench_retrieval.local_features import local_features
-from padbench_retrieval.weights import WEIGHTS
+from padbench_retrieval.matching import matcher_weights
 from padbench_splatpose.screw_axis import screw_motion, translation_unit
 
 _START = 1e-6
@@ -97,7 +97,7 @@ class InverseNeRF:
         self._kernel_size = kernel_size
         self._dilations = dilations
         self._detect = local_features(features, max_keypoints, runtime.device)
-        self._weights = (WEIGHTS[features],)
+        self._weights = matcher_weights(features)[:1]
         self._field: RendersRays
         self._centre: Tensor
         self._unit: float
@@ -145,7 +145,7 @@ class InverseNeRF:
     @classmethod
     def weight_files(cls, parameters: Mapping[str, Any]) -> Sequence[WeightFile]:
         """See `padbench.interfaces.NamesWeights`."""
-        return [WEIGHTS[parameters["features"]]]
+        return matcher_weights(parameters["features"])[:1]
 
     def weights(self) -> dict[str, str]:
         """See `padbench.interfaces.UsesWeights`."""
