@@ -22,7 +22,7 @@ demo: setup
 	$(BIN)/padbench run --method igspad --dataset bricks
 
 leaderboards: setup
-	$(BIN)/python -m padbench.report.committed leaderboards README.md
+	$(BIN)/python -m padbench.report.committed leaderboards README.md bricks
 
 tables: setup
 	$(BIN)/python -m padbench.downloads.readme README.md

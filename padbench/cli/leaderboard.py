@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from padbench.errors import UserError
+from padbench.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from padbench.leaderboard.board import Board
@@ -75,6 +75,7 @@ def command(
              padbench leaderboard runs --write leaderboards/measured
     """
     from padbench.leaderboard import build_boards
+    from padbench.leaderboard.published import published_datasets
     from padbench.leaderboard.selection import select
     from padbench.store import find_runs
 
@@ -85,6 +86,12 @@ def command(
         if not found:
             where = ", ".join(map(str, runs or (_DEFAULT,)))
             raise UserError(f"there is no run below {where}; give a folder that 'padbench run' wrote")
+    if folder is not None and (methods or profile or protocol or device):
+        raise UserError("--write writes all rows of a data set: leave --method, --profile, --protocol and --device out")
+    if published and dataset is not None:
+        known = {*published_datasets(), *(run.unit.dataset for run in found)}
+        if dataset not in known:
+            raise UserError(f"there are neither runs nor published numbers of {dataset!r}: {nearest(dataset, known)}")
     # Of a data set without runs, there may be published numbers.
     found = select(found, methods, None if published else dataset, profile, protocol, device)
     if folder is not None:

@@ -36,6 +36,7 @@ def _facts(group: Group, by_hardware: bool) -> dict[str, str]:
         for task, data_hash in competitor.hashes.items()
     }
     facts["classes"] = ", ".join(group.classes)
+    facts["device"] = str(group.first.run.info["hardware"]["device"])
     if by_hardware:
         facts |= {str(name): str(value) for name, value in group.first.run.info["hardware"].items()}
     return facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from padbench.leaderboard.build import build_boards
 from padbench.leaderboard.formats.csv import render as render_csv
 from padbench.leaderboard.formats.markdown import render as render_markdown
 from padbench.leaderboard.results import collect
-from padbench.store import RunFolder
+from padbench.store import RunFolder, Unit
 
 SCHEMA = 1
 KINDS = ("accuracy", "pose", "timing", "pareto")
@@ -41,9 +42,11 @@ def write_measured(runs: Sequence[RunFolder], folder: Path) -> list[Path]:
 
     Returns what was written. Equal runs give equal bytes, wherever they lie. Everything is computed before the first
     file is written; files of an earlier call that have no successor are deleted. Raises UserError when a run is not
-    finished, not evaluated or partial, when a unit occurs twice, and when a file cannot be written.
+    finished, not evaluated or partial, when a unit occurs twice, when a unit of an earlier call would be dropped, and
+    when a file cannot be written.
     """
     _require_complete(runs)
+    _require_all(runs, folder)
     contents: dict[Path, str] = {}
     for dataset in sorted({run.unit.dataset for run in runs}):
         of_dataset = [run for run in runs if run.unit.dataset == dataset]
@@ -96,6 +99,27 @@ def _require_complete(runs: Sequence[RunFolder]) -> None:
         other = seen.setdefault(tuple(vars(result.run.unit).values()), path)
         if other != path:
             raise UserError(f"{other} and {path} hold the same unit: leave one of them out")
+
+
+def _require_all(runs: Sequence[RunFolder], folder: Path) -> None:
+    """Rows that were measured with effort do not vanish because a run was not named."""
+    given = {tuple(map(str, vars(run.unit).values())) for run in runs}
+    for dataset in sorted({run.unit.dataset for run in runs}):
+        file = folder / dataset / PROVENANCE
+        if not file.is_file():
+            continue
+        try:
+            units = json.loads(file.read_text(encoding="utf-8"))["units"]
+            names = [field.name for field in fields(Unit)]
+            written = [Unit(**{name: unit[name] for name in names}) for unit in units]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{file} cannot be read ({error}); restore it, or delete {file.parent}") from error
+        for unit in written:
+            if tuple(map(str, vars(unit).values())) not in given:
+                raise UserError(
+                    f"{file.parent} has {unit}, which is not among the runs: name its folder too, or delete "
+                    f"{file.parent} to do without"
+                )
 
 
 def introduction(dataset: str) -> str:

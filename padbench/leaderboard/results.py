@@ -27,7 +27,7 @@ class Result:
     @property
     def out(self) -> Path:
         """The folder of results that the unit lies in (`--out`)."""
-        return self.run.path.parents[4]
+        return self.run.path.absolute().parents[4]
 
     @cached_property
     def hardware(self) -> str:
@@ -50,7 +50,7 @@ class Competitor:
 
 @dataclass(frozen=True)
 class Group:
-    """Competitors that may be ranked: same data, profile and set of classes; see `rankable_groups` for the rest."""
+    """Competitors that may be ranked: same data, profile, device and classes; see `rankable_groups` for the rest."""
 
     classes: tuple[str, ...]
     competitors: tuple[Competitor, ...]
@@ -96,14 +96,16 @@ def collect(runs: Iterable[RunFolder]) -> tuple[list[Result], list[str]]:
 def rankable_groups(results: Sequence[Result], by_protocol: bool = False, by_hardware: bool = False) -> list[Group]:
     """Sort results into competitors and these into groups whose rows may be ranked against each other.
 
-    by_protocol: the figures depend on how maps are scored. by_hardware: they depend on the machine.
+    Results of a CPU and a GPU never share a group. by_protocol: the figures depend on how maps are scored.
+    by_hardware: they depend on the machine.
     """
 
     def shared(result: Result) -> tuple[Any, ...]:
         info = result.run.info
         protocol = info["protocol"] if by_protocol else ""
         machine = result.hardware if by_hardware else ""
-        return result.run.unit.profile, protocol, tuple(info["dataset"]["classes"]), machine
+        device = info["hardware"]["device"]
+        return result.run.unit.profile, protocol, tuple(info["dataset"]["classes"]), device, machine
 
     groups = []
     for key, members in _grouped(results, shared):
@@ -136,7 +138,8 @@ def _with_labels(competitors: Sequence[Competitor]) -> tuple[Competitor, ...]:
         return f" (recipe {competitor.results[0].run.info['hashes']['recipe'][:8]})"
 
     def folder(competitor: Competitor) -> str:
-        return f" (in {competitor.results[0].out})"
+        out = competitor.results[0].out
+        return f" (in {out.relative_to(Path.cwd()) if out.is_relative_to(Path.cwd()) else out})"
 
     for distinction in (recipe, folder):
         marks: dict[str, set[str]] = {}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from padbench.atomic import write_atomically
+from padbench.errors import UserError
 from padbench.leaderboard.attributes import AttributePoint, published_attribute_data
 from padbench.leaderboard.board import MEAN, Board
 from padbench.leaderboard.board_file import NAME, read_boards
@@ -30,13 +31,15 @@ _LEAD = (
 _SHOWN = ("accuracy", "timing")
 
 
-def rebuild(folder: Path, readme: Path, plugins: Plugins) -> list[Path]:
+def rebuild(folder: Path, readme: Path, dataset: str, plugins: Plugins) -> list[Path]:
     """Write what follows from <folder>/measured/*/ and the published numbers; returns the files.
 
-    These are README.md of each measured data set, the part `boards` of <folder>/README.md and of `readme`, index.html
-    and methods/. Raises UserError when a file is missing or damaged.
+    These are README.md of each measured data set, the part `boards` of <folder>/README.md and, with the means on
+    `dataset`, of `readme`, index.html and methods/. Raises UserError when a file is missing or damaged.
     """
     measured = {file.parent.name: read_boards(file.parent) for file in sorted(folder.glob(f"measured/*/{NAME}"))}
+    if dataset not in measured:
+        raise UserError(f"{folder / 'measured'} has no boards of {dataset!r}: padbench leaderboard RUNS --write")
     texts: dict[Path, str] = {}
     for name, boards in measured.items():
         texts[folder / "measured" / name / "README.md"] = introduction(name) + render(boards).rstrip("\n") + "\n"
@@ -45,14 +48,15 @@ def rebuild(folder: Path, readme: Path, plugins: Plugins) -> list[Path]:
         f"its paper, and the provenance: [measured/{name}](measured/{name}/README.md)."
         for name, boards in measured.items()
     )
-    for file, part in ((folder / "README.md", overview), (readme, summary(measured["bricks"]))):
+    for file, part in ((folder / "README.md", overview), (readme, summary(measured[dataset]))):
         texts[file] = with_part(file.read_text(encoding="utf-8"), "boards", part)
     for path, text in texts.items():
         write_atomically(path, text.encode())
-    for stale in folder.glob("methods/*.html"):
-        stale.unlink()
     methods = {registration.name for registration in plugins.registered("method")}
-    return [*texts, *write_pages(folder, _content(folder, measured, methods), plugins)]
+    pages = write_pages(folder, _content(folder, measured, methods), plugins)
+    for stale in set(folder.glob("methods/*.html")) - set(pages):
+        stale.unlink()
+    return [*texts, *pages]
 
 
 def summary(boards: Sequence[Board]) -> str:
@@ -91,5 +95,5 @@ def _content(folder: Path, measured: dict[str, list[Board]], methods: set[str]) 
 
 
 if __name__ == "__main__":
-    for written in rebuild(Path(sys.argv[1]), Path(sys.argv[2]), load_plugins()):
+    for written in rebuild(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], load_plugins()):
         print(written)

@@ -110,7 +110,7 @@ def test_protocols_separate_accuracy_but_neither_poses_nor_times(tmp_path: Path)
     assert _rows(boards["timing"])["mean", "beta"].values["seconds_per_query"].place == 2
 
 
-@pytest.mark.parametrize("change", [{"device": "cuda", "device_name": "GPU"}, {"threads": 1}, {"memory_bytes": 9}])
+@pytest.mark.parametrize("change", [{"threads": 1}, {"memory_bytes": 9}])
 def test_times_of_different_machines_are_never_ranked_but_accuracy_is(
     tmp_path: Path, change: dict[str, str | int]
 ) -> None:
@@ -121,6 +121,19 @@ def test_times_of_different_machines_are_never_ranked_but_accuracy_is(
     assert len({section.title for section in timing.sections}) == len(timing.sections) == 2
     assert _placed(timing) == []
     assert _rows(_board(runs))["mean", "beta"].values["image_auroc"].place == 1
+
+
+def test_rows_of_different_devices_are_never_ranked(tmp_path: Path) -> None:
+    """Neither times nor accuracy nor poses of a CPU and a GPU; the headings tell the sections apart."""
+    cuda = HARDWARE | {"device": "cuda", "device_name": "GPU"}
+    pose = {"pose": {"rotation_deg_median": 0.5}}
+    runs = [write_unit(tmp_path, task, "alpha", metrics=pose) for task in CLASSES]
+    runs += [write_unit(tmp_path, task, "beta", metrics=pose, hardware=cuda) for task in CLASSES]
+    for kind in ("accuracy", "pose", "timing"):
+        board = _board(runs, kind)
+        assert _placed(board) == []
+        assert len({section.title for section in board.sections}) == len(board.sections) == 2
+    assert {section.title.rpartition("; ")[2] for section in _board(runs).sections} == {"device cpu", "device cuda"}
 
 
 def test_one_method_on_two_machines_has_no_mean_time(tmp_path: Path) -> None:

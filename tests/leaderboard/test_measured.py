@@ -152,14 +152,31 @@ def test_a_missing_class_is_shown_as_missing(tmp_path: Path) -> None:
 
 
 def test_boards_that_are_no_more_are_deleted(tmp_path: Path) -> None:
-    """Without poses and with one method, no pose.csv and pareto.csv of an earlier call remain; files of others do."""
-    _write(_runs(tmp_path / "runs"), "--write", tmp_path / "measured")
-    folder = tmp_path / "measured" / "bricks"
-    (folder / "note.txt").write_text("mine")
+    """Where the same units have no poses any more, no pose.csv of an earlier call remains; files of others do."""
     for task in CLASSES:
+        write_unit(tmp_path / "runs", task, metrics={"pose": POSE})
         write_unit(tmp_path / "poseless", task)
-    _write(tmp_path / "poseless", "--write", tmp_path / "measured")
+    _write(tmp_path / "runs", "--write", tmp_path / "measured")
+    folder = tmp_path / "measured" / "bricks"
+    assert (folder / "pose.csv").exists()
+    (folder / "note.txt").write_text("mine")
+    assert _write(tmp_path / "poseless", "--write", tmp_path / "measured").exception is None
     assert {path.name for path in folder.iterdir()} == (FILES - {"pose.csv", "pareto.csv"}) | {"note.txt"}
+
+
+def test_rows_do_not_vanish_because_a_run_was_not_named(tmp_path: Path) -> None:
+    """Neither by a folder that was left out nor by a filter; the boards stay as they were."""
+    runs = _runs(tmp_path / "runs")
+    _write(runs, "--write", tmp_path / "measured")
+    before = _contents(tmp_path / "measured")
+    for arguments, sentence in (
+        ((runs / "bricks" / "alpha",), "which is not among the runs"),
+        ((runs, "--method", "alpha"), "leave --method"),
+        ((runs, "--device", "cpu"), "leave --method"),
+    ):
+        result = _write(*arguments, "--write", tmp_path / "measured")
+        assert isinstance(result.exception, UserError) and sentence in str(result.exception)
+        assert _contents(tmp_path / "measured") == before
 
 
 def test_a_data_set_may_be_chosen_and_formats_may_not(tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ def test_a_filter_leaves_its_runs_and_no_others(
 
 
 def test_places_are_those_among_the_chosen_rows(runs: Path) -> None:
-    """Without alpha, gamma stands alone in its section and is not ranked."""
+    """Without delta, gamma stands alone in its section and is not ranked; alpha ran on another device."""
+    for task in CLASSES:
+        write_unit(runs, task, "delta", image_auroc=0.85, hardware=CUDA)
 
     def places(*options: str) -> set[int]:
         boards = json.loads(_run(runs, "--dataset", "bricks", "--profile", "lite", *options).output)["boards"]

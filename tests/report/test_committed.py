@@ -29,7 +29,7 @@ def test_make_leaderboards_changes_nothing(tmp_path: Path) -> None:
     shutil.copy(ROOT / "README.md", tmp_path / "README.md")
     for stale in [folder / "index.html", *folder.glob("methods/*"), *folder.glob("measured/*/README.md")]:
         stale.unlink()
-    rebuild(folder, tmp_path / "README.md", load_plugins())
+    rebuild(folder, tmp_path / "README.md", "bricks", load_plugins())
     assert _texts(folder) == _texts(ROOT / "leaderboards"), "run make leaderboards and commit"
     assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text(), "run make leaderboards and commit"
 
@@ -45,7 +45,7 @@ def test_a_changed_figure_changes_markdown_and_pages(tmp_path: Path) -> None:
     value = lines[index].split(",image_auroc,")[1].split(",")[0]
     lines[index] = lines[index].replace(value, "12.345678")
     file.write_text("".join(lines))
-    rebuild(folder, tmp_path / "README.md", load_plugins())
+    rebuild(folder, tmp_path / "README.md", "bricks", load_plugins())
     for path in (tmp_path / "README.md", folder / "README.md", file.parent / "README.md"):
         assert "| 12.35 |" in path.read_text(), path
     assert 'data-value="12.345678"' in (folder / "index.html").read_text()

@@ -18,7 +18,7 @@ def test_the_mean_mistake_of_each_kind_is_what_the_auroc_lacks(pairs: list[tuple
     anomalous = np.array([label for _, label in pairs])
     wrong = mistakes(scores, anomalous)
     if anomalous.all() or not anomalous.any():
-        assert (wrong == 0).all()
+        assert np.isnan(wrong).all()
         return
     lacking = 1 - roc_auc_score(anomalous, scores)
     assert wrong[anomalous].mean() == pytest.approx(lacking)

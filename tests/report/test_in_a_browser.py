@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from padbench.cli.report import command as report
 from padbench.report.slug import slug
 from report.site_runs import HOSTILE
 
@@ -128,6 +130,18 @@ def test_the_gallery(page: Any, site: Path) -> None:
     assert not page.locator("dialog").is_visible()
 
 
+def test_a_run_of_one_class_shows_its_figures(page: Any, site: Path, tmp_path: Path) -> None:
+    """No mean is complete, so all classes are shown; no heading stands over nothing."""
+    run = site.parent / "runs" / "bricks" / "oracle" / "lite" / "01Duck"
+    arguments = [str(run), "--html", str(tmp_path / "site")]
+    assert CliRunner().invoke(report, arguments, standalone_mode=False).exception is None
+    page.goto(f"file://{tmp_path}/site/index.html")
+    assert len(_column(page, "accuracy", "pixel_ap")) == 1
+    headings = [heading.inner_text() for heading in page.locator("h3:visible").all()]
+    page.fill("input[name=words]", "no such row")
+    assert headings[:-1] and [heading.inner_text() for heading in page.locator("h3:visible").all()] == headings[-1:]
+
+
 def test_on_a_phone_and_in_the_dark(browser: Any, site: Path) -> None:
     """Only tables scroll sideways, not the page; colours follow the system and the button."""
     context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark")
@@ -135,6 +149,10 @@ def test_on_a_phone_and_in_the_dark(browser: Any, site: Path) -> None:
     for path in site.rglob("*.html"):
         page.goto(f"file://{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path.name
+        texts = page.evaluate(
+            "Array.from(document.querySelectorAll('svg text'), (t) => t.getBoundingClientRect().height)"
+        )
+        assert all(height >= 10 for height in texts), path.name
     page.goto(f"file://{site}/index.html")
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.click("#theme")

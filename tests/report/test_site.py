@@ -126,9 +126,13 @@ def test_a_folder_with_other_files_is_refused_and_an_older_site_replaced(tmp_pat
     for _ in range(2):
         result = CliRunner().invoke(leaderboard, [*arguments, str(tmp_path / "site")], standalone_mode=False)
         assert result.exception is None
-        stale = (tmp_path / "site" / "stale.html").exists()
-        (tmp_path / "site" / "stale.html").write_text("old")
+        stale = (tmp_path / "site" / "methods" / "stale.html").exists()
+        (tmp_path / "site" / "methods" / "stale.html").write_text("old")
     assert not stale
+    (tmp_path / "site" / "CNAME").write_text("mine")
+    result = CliRunner().invoke(leaderboard, [*arguments, str(tmp_path / "site")], standalone_mode=False)
+    assert isinstance(result.exception, UserError) and "'CNAME'" in str(result.exception)
+    (tmp_path / "site" / "CNAME").unlink()
     before = (tmp_path / "site" / "index.html").read_bytes()
     (tmp_path / "runs" / "bricks" / "alpha" / "lite" / CLASSES[0] / "seed0" / "recipe.yaml").unlink()
     result = CliRunner().invoke(leaderboard, [*arguments, str(tmp_path / "site")], standalone_mode=False)
