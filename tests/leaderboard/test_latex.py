@@ -46,7 +46,7 @@ def boards(tmp_path: Path) -> list[Board]:
                     image_auroc=0.5 + 0.1 * index + 0.02 * len(method) / 10 + 0.05 * seed,
                     refine=float(len(method)),
                     metrics={"pose": pose},
-                    deviations=(f"100 % of {HOSTILE}",),
+                    deviations=(f"100 % of {HOSTILE}; σ ≤ 3, 2×2 → “µ” … 漢字 \u200b",),
                 )
     write_unit(tmp_path, classes[0], "gamma", dataset="mad", classes=classes)
     built = build_boards(find_runs([tmp_path]), published=True)

@@ -149,10 +149,9 @@ def test_on_a_phone_and_in_the_dark(browser: Any, site: Path) -> None:
     for path in site.rglob("*.html"):
         page.goto(f"file://{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path.name
-        texts = page.evaluate(
-            "Array.from(document.querySelectorAll('svg text'), (t) => t.getBoundingClientRect().height)"
-        )
-        assert all(height >= 10 for height in texts), path.name
+        height = "(text) => text.getBoundingClientRect().height"
+        texts = page.evaluate(f"Array.from(document.querySelectorAll('svg text'), {height})")
+        assert all(size >= 10 for size in texts), path.name
     page.goto(f"file://{site}/index.html")
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.click("#theme")

@@ -24,7 +24,21 @@ _COMMANDS = {
     "±": r"\textpm{}",
     "°": r"\textdegree{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
+    "≤": r"\ensuremath{\le}",
+    "≥": r"\ensuremath{\ge}",
+    "×": r"\texttimes{}",
+    "σ": r"\ensuremath{\sigma}",
+    "µ": r"\textmu{}",
+    "→": r"\textrightarrow{}",
+    "…": r"\dots{}",
+    "‘": "`",
+    "’": "'",
+    "“": "``",
+    "”": "''",
+    "—": "---",
 }
+_LAST_LATIN = 0x17E
+"""Up to here the encoding T1 has the letters; of what pdfTeX does not know, the number is printed."""
 
 
 def render(boards: Sequence[Board]) -> str:
@@ -62,7 +76,7 @@ def _table(board: Board, section: Section) -> str:
 
 def _notes(board: Board) -> list[str]:
     return [
-        f"{{\\footnotesize\\noindent {_escaped(f'{note.subject}: ' + '; '.join(note.sentences))}\\par}}\n"
+        f"{{\\footnotesize\\sloppy\\noindent {_escaped(f'{note.subject}: ' + '; '.join(note.sentences))}\\par}}\n"
         for note in board.notes
     ]
 
@@ -86,4 +100,8 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub("|".join(map(re.escape, _COMMANDS)), lambda match: _COMMANDS[match.group()], " ".join(text.split()))
+    known = re.sub("|".join(map(re.escape, _COMMANDS)), lambda match: _COMMANDS[match.group()], " ".join(text.split()))
+    return "".join(
+        character if ord(character) <= _LAST_LATIN and character.isprintable() else f"[U+{ord(character):04X}]"
+        for character in known
+    )
