@@ -141,6 +141,21 @@ def test_a_folder_with_other_files_is_refused_and_an_older_site_replaced(tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "runs", "site"]
 
 
+def test_relative_folders_are_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From within a unit, and into the current folder, which is empty, through a link."""
+    run = write_unit(tmp_path / "runs", CLASSES[0]).path
+    target = tmp_path / "target"
+    target.mkdir()
+    (tmp_path / "link").symlink_to(target)
+    monkeypatch.chdir(run)
+    assert CliRunner().invoke(leaderboard, ["."], standalone_mode=False).exception is None
+    monkeypatch.chdir(run.parent)
+    assert CliRunner().invoke(leaderboard, ["seed0"], standalone_mode=False).exception is None
+    result = CliRunner().invoke(leaderboard, ["seed0", "--html", str(tmp_path / "link")], standalone_mode=False)
+    assert result.exception is None
+    assert (tmp_path / "link").is_symlink() and (target / "index.html").is_file()
+
+
 def test_without_the_data_set_the_page_says_why_there_is_no_gallery(tmp_path: Path) -> None:
     """The boards are there; the reason stands on the page and on the terminal."""
     write_unit(tmp_path / "runs", CLASSES[0], dataset="unknown-set")
