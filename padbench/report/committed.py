@@ -28,7 +28,7 @@ _LEAD = (
     "Every figure measured by padbench that is committed with it, beside the figures that papers print. Published rows "
     "were not measured here and are never ranked among the measured ones."
 )
-_SHOWN = ("accuracy", "timing")
+_SHOWN = ("accuracy", "pose", "timing")
 
 
 def rebuild(folder: Path, readme: Path, dataset: str, plugins: Plugins) -> list[Path]:
@@ -60,7 +60,7 @@ def rebuild(folder: Path, readme: Path, dataset: str, plugins: Plugins) -> list[
 
 
 def summary(boards: Sequence[Board]) -> str:
-    """The mean rows of the accuracy and timing boards in Markdown, below headings of the third order."""
+    """The mean rows of the accuracy, pose and timing boards in Markdown, below headings of the third order."""
     means = [
         replace(
             board,
