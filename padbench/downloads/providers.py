@@ -77,6 +77,26 @@ def publisher_facts(url: str, timeout: float) -> Facts:
     return Facts(metadata.size, sha256)
 
 
+def announced_facts(url: str, timeout: float) -> Facts:
+    """What can be known of a file without fetching it: `publisher_facts`, else the length that its server announces.
+
+    Raises NoFacts.
+    """
+    import requests
+
+    if _HUB.fullmatch(url) or is_drive(url):
+        return publisher_facts(url, timeout)
+    try:
+        headers = {"Accept-Encoding": "identity"}
+        response = requests.head(url, headers=headers, timeout=timeout, allow_redirects=True)
+    except requests.RequestException as error:
+        raise NoFacts(f"no connection: {type(error).__name__}", None) from error
+    if not response.ok:
+        raise NoFacts(f"HTTP {response.status_code}", response.status_code)
+    length = response.headers.get("Content-Length", "")
+    return Facts(int(length) if length.isdecimal() else None)
+
+
 def _of_the_network(error: Exception) -> bool:
     """The Hub's errors and the operating system's are OSErrors; its HTTP client is another in some releases."""
     return isinstance(error, OSError) or any(kind.__module__.split(".")[0] in _CLIENTS for kind in type(error).__mro__)

@@ -28,10 +28,12 @@ from padbench.weights import sha256
 Report: TypeAlias = Callable[[int, "int | None"], None]
 """Told bytes that are here and bytes in all, where these are known."""
 
+TOLERANCE = 0.1
+"""How far a size of a table, which may be rounded, may be from that of the file, as a share."""
+
 _BLOCK = 1 << 16
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _ADVANCE = 1 << 20
-_TOLERANCE = 0.1
 _HEAD = 512
 _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 
@@ -243,7 +245,7 @@ class _Transfer:
                     raise self._page_instead()
                 part.write(block)
                 here += len(block)
-                if expected is None and self._size is not None and here > self._size * (1 + _TOLERANCE):
+                if expected is None and self._size is not None and here > self._size * (1 + TOLERANCE):
                     self._discard()
                     self._require_size(here)  # a body without an end
                 if expected is not None and here > expected:
@@ -265,7 +267,7 @@ class _Transfer:
         """The size a table states may be rounded: what is far from it is another file, unless its publisher says so."""
         if self._facts is not None and self._facts.size is not None:
             return
-        if self._size is None or announced is None or abs(announced - self._size) <= _TOLERANCE * self._size:
+        if self._size is None or announced is None or abs(announced - self._size) <= TOLERANCE * self._size:
             return
         raise UserError(
             f"{self._shown} has {spoken_size(announced)} where {spoken_size(self._size)} are expected: the publisher "
