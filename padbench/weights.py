@@ -28,9 +28,10 @@ class WeightFile:
 
     name: file name, unique among all plugins. source: URL, or a sentence that says where it comes from. sha256: or its
     first digits, where the publisher prints no more; None where nothing is known: the hash of the first download is
-    recorded then and holds from there on, and no file is used before. package: import name of the package that ships the file at `path`; None for
-    a file in the weights folder, which is downloaded where the source is a URL. size: bytes, may be rounded. tabled:
-    whether a plugin's table has it; others are only known to the component that asks for them.
+    recorded then and holds from there on, and no file is used before. package: import name of the package that ships
+    the file at `path`; None for a file in the weights folder, which is downloaded where the source is a URL. size:
+    bytes, may be rounded. tabled: whether a plugin's table has it; others are only known to the component that asks for
+    them.
     """
 
     name: str

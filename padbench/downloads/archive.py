@@ -55,7 +55,11 @@ class Limits:
 
 
 class DamagedArchive(UserError):
-    """An archive that is not whole: another copy may be."""
+    """An archive that is not whole, or none: another copy may be. reason: what is wrong with it."""
+
+    def __init__(self, archive: Path, reason: str) -> None:
+        super().__init__(f"{archive} {reason}: remove it and run the same command again")
+        self.reason = reason
 
 
 class _HeaderTooLong(Exception):
@@ -94,7 +98,7 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None, advance: A
 
 
 def _damaged(archive: Path, reason: str) -> DamagedArchive:
-    return DamagedArchive(f"{archive} is damaged ({reason}): remove it and run the same command again")
+    return DamagedArchive(archive, f"is damaged ({reason})")
 
 
 def member_path(name: str) -> PurePosixPath:
@@ -261,9 +265,7 @@ def _members(archive: Path) -> Iterator[Iterator[_Member]]:
             with _zip(archive) as zipped:
                 yield _zip_members(zipped)
         else:
-            raise DamagedArchive(
-                f"{archive} is neither a zip nor a tar archive: remove it and run the same command again"
-            )
+            raise DamagedArchive(archive, "is neither a zip nor a tar archive")
 
 
 def _tar(stream: _Metered) -> tarfile.TarFile | None:

@@ -59,8 +59,8 @@ def _require_published(path: Path, weight: WeightFile, patience: Patience) -> No
         raise UserError(f"{path} has {size:,} bytes, and its publisher's has {facts.size:,}: {remedy}")
     if facts.size is None and (weight.size is None or abs(size - weight.size) > TOLERANCE * weight.size):
         raise UserError(
-            f"{path} has {spoken_size(size)} where {spoken_size(weight.size)} are expected, and {weight.source} does not "
-            f"say: {remedy}"
+            f"{path} has {spoken_size(size)} where {spoken_size(weight.size)} are expected, and {weight.source} does "
+            f"not say: {remedy}"
         )
 
 
