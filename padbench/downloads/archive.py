@@ -178,6 +178,8 @@ def _opened(archive: Path, member: _Member) -> IO[bytes]:
             f"{archive} holds {_shown(member.name)} in a form that Python cannot unpack ({error}): unpack it with "
             "another program"
         ) from error
+    except (ValueError, struct.error) as error:  # of a header that makes no sense
+        raise _damaged(archive, str(error)) from error
 
 
 def _shown(name: str) -> str:
@@ -313,7 +315,7 @@ def _tar_members(archive: Path, tar: tarfile.TarFile, stream: _Metered) -> Itera
 
 
 def _next(archive: Path, tar: tarfile.TarFile, stream: _Metered) -> tarfile.TarInfo | None:
-    tar.members = []  # tarfile keeps all it has seen
+    tar.members = []  # type: ignore[attr-defined] # tarfile keeps all it has seen
     stream.left = _LONGEST_HEADER
     try:
         entry = tar.next()
