@@ -15,8 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from padbench.atomic import unwritable, write_json_atomically
 from padbench.data_root import cache_root
 from padbench.errors import UserError
@@ -104,6 +102,8 @@ def recorded() -> dict[str, str]:
 
 def record(weight: WeightFile, digest: str) -> None:
     """Write down the sha256 that a file without a reference has from now on, beside those of other processes."""
+    from filelock import FileLock  # slow to import
+
     path = weights_folder() / "sha256.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

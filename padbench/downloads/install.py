@@ -262,8 +262,9 @@ class Installation:
             return
         raise UserError(
             f"{self.source.name} was downloaded but is not as it should be ({found}): `padbench data check {root} --as "
-            f"{self.source.reader}` lists the faults; mend them there and run the same command again, add "
-            f"--accept-faults to install it as it is, or remove {self.workplace} to begin anew"
+            f"{self.source.reader}` lists the faults; mend them there and run the same command again, "
+            f"install it as it is by `padbench data download {self.source.name} --accept-faults`, or remove "
+            f"{self.workplace} to begin anew"
         )
 
 
