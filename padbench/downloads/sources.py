@@ -55,8 +55,8 @@ class DataSource:
 
     @property
     def unpacked(self) -> int | None:
-        """Bytes on the disk at the end, None where they are not known."""
-        sizes = [file.unpacked or file.size for file in self.files]
+        """Bytes of its archives on the disk at the end, None where they are not known."""
+        sizes = [file.unpacked or file.size for file in self.files if file.archive]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
     def folder(self, data: Path | None) -> Path:

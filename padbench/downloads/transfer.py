@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import requests
+import urllib3
 from filelock import FileLock, Timeout
 
 from padbench.atomic import write_json_atomically
@@ -27,10 +28,13 @@ from padbench.weights import sha256
 Report: TypeAlias = Callable[[int, "int | None"], None]
 """Told bytes that are here and bytes in all, where these are known."""
 
+TOLERANCE = 0.1
+"""How far a size of a table, which may be rounded, may be from that of the file, as a share."""
+
 _BLOCK = 1 << 16
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 _ADVANCE = 1 << 20
-_TOLERANCE = 0.1
+_HEAD = 512
 _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 
 
@@ -38,9 +42,10 @@ _PAGE = re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE)
 class Patience:
     """How long a transfer is tried.
 
-    attempts: in a row that bring less than a MiB. first_pause, longest_pause: seconds between attempts; they double,
-    and a server that asks for a longer pause than the longest ends the transfer. connect, stall: seconds without a
-    connection, or without a byte.
+    attempts: in a row that bring less than a MiB beyond what any has brought. first_pause, longest_pause: seconds
+    between attempts; they double, and a server that asks for a longer pause than the longest ends the transfer.
+    connect, stall: seconds without a connection, or without a byte. slowest: bytes per second, over each period of
+    `window` seconds, under which the attempt ends.
     """
 
     attempts: int = 6
@@ -48,6 +53,8 @@ class Patience:
     longest_pause: float = 60.0
     connect: float = 15.0
     stall: float = 60.0
+    slowest: float = 2000.0
+    window: float = 120.0
 
 
 class _Again(Exception):
@@ -120,13 +127,15 @@ class _Transfer:
 
     def _until_complete(self) -> None:
         failures = 0
+        furthest = self._offset()
         while True:
-            before = self._offset()
             try:
                 self._attempt()
                 return
             except _Again as reason:
-                failures = 1 if self._offset() - before >= _ADVANCE else failures + 1
+                # Compared with the furthest of all: a file that begins anew again and again does not advance.
+                failures = 1 if self._offset() - furthest >= _ADVANCE else failures + 1
+                furthest = max(furthest, self._offset())
                 pause = min(self._patience.first_pause * 2 ** (failures - 1), self._patience.longest_pause)
                 if failures >= self._patience.attempts or (reason.pause or 0) > self._patience.longest_pause:
                     raise UserError(self._gave_up(str(reason), reason.pause)) from reason
@@ -147,13 +156,14 @@ class _Transfer:
         try:
             with self._ask(headers) as response:
                 if response.status_code == 416:
-                    if re.fullmatch(rf"bytes \*/{offset}", response.headers.get("Content-Range", "")):
+                    whole = re.fullmatch(rf"bytes \*/{offset}", response.headers.get("Content-Range", ""))
+                    if whole and self._facts.size in (None, offset):
                         return  # the part was already whole
                     self._discard()
                     raise _Again("the server has another file than the part that is here")
                 start = self._start_of(response, offset, noted)
                 self._receive(response, start)
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _Again(_reason(error)) from error
 
     def _ask(self, headers: dict[str, str]) -> requests.Response:
@@ -179,7 +189,6 @@ class _Transfer:
             if error.status is None:
                 raise _Again(str(error)) from error
             raise self._refused(error.status, str(error), None) from error
-        self._require_size(facts.size)
         return facts
 
     def _get(self, url: str, headers: dict[str, str]) -> requests.Response:
@@ -225,22 +234,28 @@ class _Transfer:
         published = self._facts.size if self._facts else None
         if published is not None and total is not None and published != total:
             raise _Again(f"the server announces {total} bytes, the publisher {published}")
-        here = start
+        expected = total if total is not None else published
+        here, head = start, b""
+        slow = _Slowness(self._patience)
         with self._part.open("ab") as part:
-            for block in response.iter_content(_BLOCK):
-                if here == 0 and _PAGE.match(block):
+            # Whatever has come, at once: a block of a size would be waited for, however slowly it comes.
+            while block := response.raw.read1(_BLOCK, decode_content=False):
+                if here < _HEAD and _PAGE.match(head := head + block[:_HEAD]):
                     self._discard()
                     raise self._page_instead()
                 part.write(block)
                 here += len(block)
-                if total is None and self._size is not None and here > self._size * (1 + _TOLERANCE):
+                if expected is None and self._size is not None and here > self._size * (1 + TOLERANCE):
                     self._discard()
                     self._require_size(here)  # a body without an end
-                self._report(here, total)
-        if total is not None and here != total:
-            if here > total:
+                if expected is not None and here > expected:
+                    break
+                self._report(here, expected)
+                slow.require(len(block))
+        if expected is not None and here != expected:
+            if here > expected:
                 self._discard()
-            raise _Again(f"the server sent {here} of {total} bytes")
+            raise _Again(f"the server sent {here} of {expected} bytes")
 
     def _page_instead(self) -> UserError:
         return UserError(
@@ -249,8 +264,10 @@ class _Transfer:
         )
 
     def _require_size(self, announced: int | None) -> None:
-        """The size a table states may be rounded: what is far from it is another file."""
-        if self._size is None or announced is None or abs(announced - self._size) <= _TOLERANCE * self._size:
+        """The size a table states may be rounded: what is far from it is another file, unless its publisher says so."""
+        if self._facts is not None and self._facts.size is not None:
+            return
+        if self._size is None or announced is None or abs(announced - self._size) <= TOLERANCE * self._size:
             return
         raise UserError(
             f"{self._shown} has {spoken_size(announced)} where {spoken_size(self._size)} are expected: the publisher "
@@ -293,6 +310,24 @@ class _Transfer:
         self._part.unlink(missing_ok=True)
 
 
+class _Slowness:
+    """Counts bytes; raises _Again at the end of a period that brought too few."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._since, self._bytes = time.monotonic(), 0
+
+    def require(self, arrived: int) -> None:
+        """Count bytes that have arrived."""
+        self._bytes += arrived
+        passed = time.monotonic() - self._since
+        if passed < self._patience.window:
+            return
+        if self._bytes < self._patience.slowest * passed:
+            raise _Again(f"the server sends {self._bytes / passed:.0f} bytes a second")
+        self._since, self._bytes = time.monotonic(), 0
+
+
 def _is_page(response: requests.Response) -> bool:
     return response.headers.get("Content-Type", "").startswith("text/html")
 
@@ -317,10 +352,10 @@ def _retry_after(value: str | None) -> float | None:
     return None
 
 
-def _reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+def _reason(error: requests.RequestException | urllib3.exceptions.HTTPError) -> str:
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError) or "timed out" in str(error):
         return "the server is silent"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | urllib3.exceptions.ProtocolError):
         return "the connection was cut"
     return f"no connection: {type(error).__name__}"
 

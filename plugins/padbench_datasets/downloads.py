@@ -48,10 +48,11 @@ _SOURCES = (
         licence=_NOT_STATED,
         page="https://github.com/VICO-UoE/Looking3D",
         files=(
-            RemoteFile("split.json", f"{_CHAIRS}/split.json", 137_000, archive=False),
-            RemoteFile("annotations.zip", f"{_CHAIRS}/annotations.zip", 759_000_000, 2_000_000_000, into="annotations"),
-            RemoteFile("shapes.zip", f"{_CHAIRS}/shapes.zip", 5_050_000_000, 14_000_000_000, into="shapes"),
-            RemoteFile("images.zip", f"{_CHAIRS}/images.zip", 19_800_000_000, 21_000_000_000, into="images"),
+            # The sizes, rounded, are what the archives become; the Hub says how long they are when they are fetched.
+            RemoteFile("split.json", f"{_CHAIRS}/split.json", None, archive=False),
+            RemoteFile("annotations.zip", f"{_CHAIRS}/annotations.zip", None, 2_000_000_000, into="annotations"),
+            RemoteFile("shapes.zip", f"{_CHAIRS}/shapes.zip", None, 14_000_000_000, into="shapes"),
+            RemoteFile("images.zip", f"{_CHAIRS}/images.zip", None, 21_000_000_000, into="images"),
         ),
     ),
 )

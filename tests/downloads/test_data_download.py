@@ -17,6 +17,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
+from rich.console import Console
 
 from datasets.chair_folder import write_chairs
 from datasets.conftest import write_class, write_colmap_class
@@ -25,12 +27,15 @@ from padbench.cli.data import command
 from padbench.cli.run import command as run_command
 from padbench.datasets import open_dataset
 from padbench.downloads import transfer
+from padbench.downloads.install import Installation
 from padbench.downloads.sources import DataSource, RemoteFile, data_sources, spoken_size
 from padbench.errors import MissingData, UserError
 from padbench.hookspecs import hookimpl
 from padbench.interfaces import API_VERSION
 from padbench.plugins import Origin, Plugins, load_plugins
+from padbench.progress import DownloadDisplay
 from padbench_datasets.downloads import DOWNLOADS
+from padbench_datasets.rad import RadDataset
 
 ARCHIVE = "/MAD-Sim.zip"
 
@@ -104,11 +109,51 @@ def test_what_is_there_is_not_downloaded_again(mad: FileServer, tmp_path: Path) 
     asked = len(mad.log)
     again = data("download", "mad")
     assert again.exit_code == 0
-    assert again.stdout == f"mad is already at {root(tmp_path)}\n"
+    check = f"`padbench data check {root(tmp_path)} --as mad` reads every file"
+    assert again.stdout == f"mad is already at {root(tmp_path)}; {check}\n"
     assert (
         f"mad is already at {tmp_path / 'original'}" in data("download", "mad", "--data", tmp_path / "original").stdout
     )
     assert len(mad.log) == asked
+
+
+def test_what_is_there_but_incomplete_is_not_called_complete(mad: FileServer, tmp_path: Path) -> None:
+    assert data("download", "mad", "--yes").exit_code == 0
+    shutil.rmtree(root(tmp_path) / "01Brick" / "test")
+    sentence = refusal(data("download", "mad"))
+    assert f"mad is at {root(tmp_path)}, but incomplete (" in sentence
+    assert f"`padbench data check {root(tmp_path)} --as mad`" in sentence
+
+
+def test_a_leftover_beside_a_data_set_that_is_there_is_removed(mad: FileServer, tmp_path: Path) -> None:
+    assert data("download", "mad", "--yes").exit_code == 0
+    workplace = tmp_path / "data" / "mad.download"
+    workplace.mkdir()
+    (workplace / "MAD-Sim.zip").write_bytes(b"what a kill left")
+    with FileLock(tmp_path / "data" / "mad.download.lock"):
+        assert data("download", "mad").exit_code == 0
+        assert workplace.exists()  # another process is at it
+    assert data("download", "mad").exit_code == 0
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"mad"}
+
+
+def test_two_downloads_of_one_data_set_are_kept_apart(mad: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with FileLock(tmp_path / "data" / "mad.download.lock"):
+        assert "mad is being downloaded by another process" in refusal(data("download", "mad", "--yes"))
+    assert mad.log == []
+    assert data("download", "mad", "--yes").exit_code == 0
+
+
+def test_who_comes_second_takes_what_the_first_has_put_there(mad: FileServer, tmp_path: Path) -> None:
+    source = DOWNLOADS["mad"]
+    second = Installation(source, root(tmp_path), load_plugins().resolve("dataset", "mad"))
+    assert second.present(None) is None
+    assert data("download", "mad", "--yes").exit_code == 0
+    asked = len(mad.log)
+    assert second.run(DownloadDisplay(Console(stderr=True))) == root(tmp_path)
+    assert len(mad.log) == asked
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"mad"}
 
 
 def test_data_names_the_root_it_gets_a_subfolder_of(mad: FileServer, tmp_path: Path) -> None:
@@ -174,6 +219,43 @@ def test_a_full_disk_is_noticed_first(mad: FileServer, tmp_path: Path, monkeypat
     sentence = refusal(data("download", "mad", "--yes"))
     assert "mad needs 2" in sentence and "200 MB are free" in sentence and "--data" in sentence
     assert mad.log == [] and not (tmp_path / "data").exists()
+
+
+def test_the_space_is_checked_once_the_server_has_said_the_length(
+    mad: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = DOWNLOADS["mad"].files
+    DOWNLOADS["mad"] = replace(DOWNLOADS["mad"], files=(replace(file, size=None),))
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=(1 << 28) + 700_000))
+    assert "mad needs 2" in refusal(data("download", "mad", "--yes"))
+    assert (tmp_path / "data" / "mad.download" / "MAD-Sim.zip.part").stat().st_size < 200_000
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=10**12))
+    assert data("download", "mad", "--yes").exit_code == 0
+
+
+def test_what_is_half_unpacked_counts_as_free(mad: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workplace = tmp_path / "data" / "mad.download"
+    for folder in ("unpacking", "archive"):
+        (workplace / folder / "MAD-Sim").mkdir(parents=True)
+        (workplace / folder / "MAD-Sim" / "0.png").write_bytes(bytes(2_000_000))
+    (workplace / "MAD-Sim.zip").write_bytes(mad.files[ARCHIVE])
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=(1 << 28) - 2_000_000))
+    assert data("download", "mad", "--yes").exit_code == 0
+    assert mad.log == []
+    assert not (root(tmp_path) / "0.png").exists()
+
+
+def test_a_damaged_archive_is_moved_aside_and_fetched_anew(mad: FileServer, tmp_path: Path) -> None:
+    (file,) = DOWNLOADS["mad"].files
+    DOWNLOADS["mad"] = replace(DOWNLOADS["mad"], files=(replace(file, size=None),))
+    mad.faults[ARCHIVE] = [Fault(cut=400_000, unannounced=True)]
+    sentence = refusal(data("download", "mad", "--yes"))
+    aside = tmp_path / "data" / "mad.download" / "MAD-Sim.zip.damaged"
+    assert str(aside) in sentence and "run the same command again" in sentence
+    assert aside.stat().st_size == 400_000
+    assert data("download", "mad", "--yes").exit_code == 0
+    assert mad.asked(ARCHIVE) == [None, None]
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"mad"}
 
 
 def test_a_cut_download_is_kept_beside_the_folder_and_resumed(mad: FileServer, tmp_path: Path) -> None:
@@ -317,6 +399,33 @@ def test_a_release_with_a_name_of_its_own_says_how_to_use_it(
     folder = tmp_path / "data" / "rad-without-masks"
     assert f"use it with --dataset rad --data {folder}" in result.stdout
     assert open_dataset(load_plugins(), "rad", folder).ground_truth("teacup")[0].load_mask is None
+
+
+def test_a_person_may_accept_the_faults_of_the_published_archive(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("can", "box"):
+        write_colmap_class(tmp_path / "original" / name)
+    (tmp_path / "original" / "can" / "transforms.json").unlink()
+    server.files["/rad.zip"] = zipped(tmp_path / "original")
+    file = RemoteFile("rad.zip", f"{server.url}/rad.zip", None)
+    monkeypatch.setitem(DOWNLOADS, "rad", replace(DOWNLOADS["rad"], files=(file,)))
+    monkeypatch.setattr(RadDataset, "releases", (("can", "box"),))
+    sentence = refusal(data("download", "rad", "--yes"))
+    folder = tmp_path / "data" / "rad"
+    kept = tmp_path / "data" / "rad.download" / "unpacked"
+    for part in ("can", "transforms.json", f"`padbench data check {kept} --as rad`", "--accept-faults"):
+        assert part in sentence
+    assert kept.is_dir() and not folder.exists()
+    asked = len(server.log)
+    result = data("download", "rad", "--yes", "--accept-faults")
+    assert result.exit_code == 0, result.output
+    assert len(server.log) == asked
+    assert "warning: rad is installed with 1 fault: " in result.stderr and "transforms.json" in result.stderr
+    assert f"padbench data check {folder} --as rad" in result.stderr
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"rad"}
+    assert len(open_dataset(load_plugins(), "rad", None).task("box").fit[0].views) == 4
+    assert data("check", folder, "--as", "rad").exit_code == 2
 
 
 @pytest.mark.parametrize("wrapped", [True, False])

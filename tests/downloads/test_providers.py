@@ -136,6 +136,29 @@ def test_a_file_that_the_hub_truncates_is_not_taken(hub: FileServer, tmp_path: P
     assert not (tmp_path / "images.zip").exists()
 
 
+def test_a_file_of_unannounced_length_is_as_long_as_the_hub_says(hub: FileServer, tmp_path: Path) -> None:
+    hub.faults[f"/cdn{HUB}"] = [Fault(cut=200_000, unannounced=True)]
+    fetch(f"https://huggingface.co{HUB}", tmp_path / "images.zip", patience=QUICK)
+    assert (tmp_path / "images.zip").read_bytes() == CONTENT
+    assert hub.asked(f"/cdn{HUB}") == [None, "bytes=200000-"]
+
+
+def test_what_the_hub_says_of_a_size_holds_before_the_tables(hub: FileServer, tmp_path: Path) -> None:
+    fetch(f"https://huggingface.co{HUB}", tmp_path / "images.zip", patience=QUICK, size=1_000_000)
+    assert (tmp_path / "images.zip").read_bytes() == CONTENT
+
+
+def test_an_error_that_is_not_of_the_network_is_not_called_one(
+    hub: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **options: object) -> None:
+        raise TypeError("our own mistake")
+
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", broken)
+    with pytest.raises(TypeError, match="our own mistake"):
+        fetch(f"https://huggingface.co{HUB}", tmp_path / "images.zip", patience=QUICK)
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_the_hub_refuses(hub: FileServer, tmp_path: Path, status: int) -> None:
     hub.faults[HUB] = [Fault(status=status)]

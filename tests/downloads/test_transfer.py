@@ -268,6 +268,26 @@ def test_attempts_count_only_while_nothing_arrives(server: FileServer, target: P
     assert target.read_bytes() == large
 
 
+def test_a_file_that_begins_anew_again_and_again_is_given_up(server: FileServer, target: Path) -> None:
+    server.files[PATH] = CONTENT * 12
+    # In turn more than a MiB from the beginning, and another range than asked for, which discards it.
+    server.faults[PATH] = [Fault(cut=2_000_000, whole=True), Fault(shifted=True)] * 20
+    with pytest.raises(UserError, match="could not be fetched"):
+        get(server, target, replace(QUICK, attempts=4))
+    assert len(server.log) <= 5
+    assert not target.exists()
+
+
+def test_a_server_that_sends_byte_by_byte_is_not_waited_for(server: FileServer, target: Path) -> None:
+    server.faults[PATH] = [Fault(drip=0.01)]
+    with pytest.raises(UserError, match="bytes a second"):
+        get(server, target, replace(IMPATIENT, window=0.5))
+    server.faults[PATH] = [Fault(drip=0.01)]
+    get(server, target, replace(QUICK, window=0.5))  # the next attempt is quick, and goes on
+    assert target.read_bytes() == CONTENT
+    assert first_byte(server.asked(PATH)[2]) > 5
+
+
 def test_nobody_listens(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no connection"):
         fetch("http://127.0.0.1:9/set.zip", tmp_path / "set.zip", patience=QUICK)

@@ -81,7 +81,7 @@ def test_it_is_fetched_loaded_and_recorded(server: FileServer, weight: WeightFil
     assert "MIT" in result.stderr and weight.source in result.stderr
     assert torch.equal(load(weight)["layer.weight"], STATE["layer.weight"])
     assert json.loads((folder / "sha256.json").read_text()) == {"net.pth": DIGEST}
-    assert {path.name for path in folder.iterdir()} == {"net.pth", "sha256.json"}
+    assert {path.name for path in folder.iterdir()} == {"net.pth", "sha256.json", ".sha256.lock"}
     again = weights("download", "net.pth")
     assert f"net.pth is already at {folder / 'net.pth'}" in again.stdout
     assert len(server.log) == 1
@@ -107,14 +107,51 @@ def test_what_was_recorded_is_compared_ever_after(server: FileServer, weight: We
     assert weights("download", "net.pth", "--yes").exit_code == 0
 
 
-def test_a_file_that_was_put_there_by_hand_is_recorded_too(
+def test_a_file_that_was_put_there_by_hand_is_compared_with_its_publishers_and_recorded(
     server: FileServer, weight: WeightFile, folder: Path
 ) -> None:
     folder.mkdir(parents=True)
     (folder / "net.pth").write_bytes(CONTENT)
     assert weights("download", "net.pth").exit_code == 0
-    assert server.log == []
+    assert [request.method for request in server.log] == ["HEAD"]
     assert json.loads((folder / "sha256.json").read_text()) == {"net.pth": DIGEST}
+    assert locate(weight) == folder / "net.pth"
+
+
+def test_another_file_that_was_put_there_by_hand_is_no_reference(
+    server: FileServer, weight: WeightFile, folder: Path
+) -> None:
+    folder.mkdir(parents=True)
+    stream = io.BytesIO()
+    torch.save({"layer.weight": torch.arange(50_000.0)}, stream)
+    (folder / "net.pth").write_bytes(stream.getvalue())
+    sentence = refusal(weights("download", "net.pth"))
+    assert f"has {len(stream.getvalue()):,} bytes, and its publisher's has {len(CONTENT):,}: remove it" in sentence
+    (folder / "net.pth").write_bytes(b"x" * len(CONTENT))
+    assert "cannot be read" in refusal(weights("download", "net.pth"))
+    server.faults["/net.pth"] = [Fault(status=503)]
+    (folder / "net.pth").write_bytes(CONTENT)
+    assert "cannot be compared" in refusal(weights("download", "net.pth"))
+    assert not (folder / "sha256.json").exists()
+    with pytest.raises(UserError, match="nothing vouches for"):
+        locate(weight)
+
+
+def test_a_file_put_there_by_hand_must_have_the_hubs_sha256(
+    server: FileServer, table: dict[str, WeightFile], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    path = "/timm/net/resolve/main/model.safetensors"
+    server.files[path] = content = save(STATE)
+    server.hub.add(path)
+    table["net"] = WeightFile("net.safetensors", f"https://huggingface.co{path}", "MIT", None)
+    folder.mkdir(parents=True)
+    (folder / "net.safetensors").write_bytes(save({"layer.weight": torch.ones(60_000)}))
+    assert sha256(content).hexdigest() in refusal(weights("download", "net.safetensors"))
+    assert not (folder / "sha256.json").exists()
+    (folder / "net.safetensors").write_bytes(content)
+    assert weights("download", "net.safetensors").exit_code == 0
+    assert locate(table["net"]) == folder / "net.safetensors"
 
 
 @pytest.mark.parametrize("content", [b"not weights" * 30_000, CONTENT[:-5000]])
@@ -214,6 +251,12 @@ def test_a_method_gets_what_it_lacks(server: FileServer, folder: Path, monkeypat
 def test_a_method_says_what_it_lacks_in_profile_paper(server: FileServer) -> None:
     result = weights("download", "--method", "igspad")
     assert "sam_vit_b_01ec64.pth is not downloaded before its licence (Apache-2.0)" in refusal(result)
+
+
+def test_all_that_a_method_lacks_is_asked_for_at_once(server: FileServer) -> None:
+    sentence = refusal(weights("download", "--method", "rpe-pad"))
+    assert all(name in sentence for name in ("resnet50", "loftr", "tf_efficientnet_b4"))
+    assert server.log == []
 
 
 @pytest.mark.parametrize("arguments", [("net.pth", "--method", "igspad"), ("--set", "a=b")])

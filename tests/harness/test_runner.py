@@ -257,14 +257,14 @@ def test_two_runs_cannot_share_a_folder(tmp_path: Path) -> None:
 
 def test_an_output_folder_below_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
-    with pytest.raises(UserError, match=r"runs.*--out"):
+    with pytest.raises(UserError, match=r"runs.*choose another"):
         run(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir(mode=0o500)
-    with pytest.raises(UserError, match=r"no permission.*--out"):
+    with pytest.raises(UserError, match=r"no permission.*choose another folder"):
         run(tmp_path)
 
 
@@ -275,7 +275,7 @@ def test_no_permission_is_one_sentence_and_leaves_no_temporary_file(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "fsync", forbidden)
-    with pytest.raises(UserError, match=r"no permission.*--out"):
+    with pytest.raises(UserError, match=r"no permission.*choose another folder"):
         run(tmp_path)
     assert not list(tmp_path.rglob(".*.tmp"))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from padbench.weights import sha256
 from paper.random_networks import NETWORKS, State, WriteWeights
 
 
@@ -24,11 +25,11 @@ def random_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         names = []
         for network in networks:
             table, key, state = NETWORKS[network]
-            monkeypatch.setitem(table, key, replace(table[key], sha256=None))
             path = folder / table[key].name
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 _save(state(), path)
+            monkeypatch.setitem(table, key, replace(table[key], sha256=sha256(path)))
             names.append(path.name)
         return names
 

@@ -14,8 +14,10 @@ from torch import Tensor
 from padbench.errors import UserError
 from padbench.interfaces import Runtime
 from padbench.scene import Cameras, Scene
+from padbench.weights import record, sha256
 from padbench_retrieval import loftr
 from padbench_retrieval.loftr import LoFTRMatcher, LoFTRRetrieval
+from padbench_retrieval.weights import WEIGHTS
 
 MILLION = 1e6
 
@@ -29,6 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         torch.manual_seed(0)
         network = kornia.feature.LoFTR(pretrained=None)
     torch.save({"state_dict": network.state_dict()}, tmp_path / "weights" / "loftr_indoor_ds_new.ckpt")
+    record(WEIGHTS["loftr-indoor"], sha256(tmp_path / "weights" / "loftr_indoor_ds_new.ckpt"))
     yield tmp_path / "weights"
 
 
@@ -38,6 +41,7 @@ def test_missing_and_foreign_weights_are_one_sentence(folder: Path, runtime: Run
     ):
         LoFTRRetrieval(runtime)
     torch.save({"state_dict": {"backbone": torch.zeros(1)}}, folder / "loftr_indoor_ds_new.ckpt")
+    record(WEIGHTS["loftr-indoor"], sha256(folder / "loftr_indoor_ds_new.ckpt"))
     with pytest.raises(UserError, match="are not those of LoFTR"):
         LoFTRRetrieval(runtime, trained_on="indoor")
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from padbench.errors import UserError
-from padbench.weights import MissingWeights
+from padbench.weights import MissingWeights, sha256
 from padbench_retrieval.matching import LocalFeatureMatcher
 from padbench_retrieval.superpoint import SuperPoint, descriptors_at, strongest
 from padbench_retrieval.weights import WEIGHTS
@@ -82,8 +82,9 @@ def test_the_matcher_reads_both_files(
     (tmp_path / "weights").mkdir()
     state = {_released_name(name): value for name, value in _lightglue().items()}
     for name, content in (("superpoint", network.state_dict()), ("superpoint-lightglue", state)):
-        torch.save(content, tmp_path / "weights" / WEIGHTS[name].name)
-        monkeypatch.setitem(WEIGHTS, name, replace(WEIGHTS[name], sha256=None))
+        path = tmp_path / "weights" / WEIGHTS[name].name
+        torch.save(content, path)
+        monkeypatch.setitem(WEIGHTS, name, replace(WEIGHTS[name], sha256=sha256(path)))
     matcher = LocalFeatureMatcher("cpu", "superpoint", max_keypoints=50)
     (found,) = matcher.extract(image)
     assert 0 < len(found) <= 50
