@@ -72,9 +72,11 @@ def build_network(name: str) -> nn.Module:
 
     Raises UserError for a network without intermediate feature maps.
     """
+    network: nn.Module
     if name in _SAM_ENCODERS:
-        return _sam_encoder(**_SAM_ENCODERS[name])
-    network: nn.Module = timm.create_model(_TIMM_NAMES.get(name, name), pretrained=False)
+        network = _sam_encoder(**_SAM_ENCODERS[name])
+        return network
+    network = timm.create_model(_TIMM_NAMES.get(name, name), pretrained=False)
     if not hasattr(network, "forward_intermediates"):
         raise UserError(f"timm's {name} gives no intermediate feature maps: choose another extractor")
     return network

@@ -13,6 +13,7 @@ from padbench.methods import resolve_method
 from padbench.plugins import load_plugins
 from padbench_features.backbones import backbone_weight, build_network, sam_backbone, timm_backbone
 from padbench_features.extractors import FeatureExtractor
+from padbench_ptad.network import SingleImagePyramid
 from padbench_rpepad.backbone import Backbone
 from paper.random_networks import WriteWeights
 
@@ -80,6 +81,15 @@ def test_the_backbone_of_rpe_pad_is_resnet_50(random_weights: WriteWeights) -> N
     assert parameters(backbone) == pytest.approx(23.51, abs=0.02)
     assert all(parameter.requires_grad for parameter in backbone.parameters())
     assert backbone.eval()(backbone.prepare(torch.rand(1, 3, 224, 160))).shape == (1, 2048, 7, 5)
+
+
+def test_resnet18_fpn_has_the_size_that_its_recipe_says_differs() -> None:
+    sizes = resolve_method(load_plugins(), "resnet18-fpn", "paper").detector.parameters
+    with torch.device("meta"):
+        network = SingleImagePyramid(
+            width=sizes["width"], pretrained=False, pyramid_width=sizes["pyramid_width"], hidden=sizes["hidden"]
+        )
+    assert parameters(network) == pytest.approx(18.17, abs=0.005)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nerfstudio") is None, reason="nerfstudio is not installed")
