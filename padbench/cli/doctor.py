@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def command(context: click.Context, device: str, threads: int | None, quick: bool, as_json: bool) -> None:
     """Say what this machine can run, what is missing, and how long a run takes. Nothing is downloaded.
 
-    Each method is tried for seconds on a data set that is here, which takes some minutes in all. Kernels that were
-    never compiled are compiled, once, into the cache folder of padbench or of the library they belong to; --quick
-    writes nothing.
+    Each method is tried for seconds on a data set that is here, which takes a minute or two in all. What is written
+    are caches: kernels are compiled once, as padbench warmup does, into the cache of numba, or of torch on CUDA, and
+    the index of a large data set's images is kept in the cache folder of padbench. --quick compiles and tries nothing.
 
     Exit code 0 where the profile lite can run, else 1.
 
