@@ -158,8 +158,9 @@ def _next(
     if all(dataset.fault is not None for dataset in datasets):
         command = next((dataset.command for dataset in datasets if dataset.command), None)
         return f"get a data set: {command}" if command else "install a plugin with data sets: pip install padbench"
-    lacking = [command for entry in methods for command in entry["to_get_a_dataset"]]
-    if not runnable and lacking and problems[0].endswith("no data set is here"):
+    ready = [entry for entry in methods if entry["profiles"].get("lite", {}).get("ready", False)]
+    lacking = [command for entry in ready for command in entry["to_get_a_dataset"]]
+    if not runnable and lacking:
         return f"get a data set: {lacking[0]}"
     if not runnable:
         return _mending(methods, problems[1:])
@@ -169,8 +170,8 @@ def _next(
         profile = best["estimate"]["profile"]
         took = duration(best["estimate"]["total_seconds"])
         return f"padbench run --method {best['method']} --dataset {best['dataset']} --profile {profile} (about {took})"
-    ready = next(entry for entry in methods if _runs_lite(entry))
-    return f"padbench run --method {ready['method']} --dataset {ready['dataset']} --profile lite"
+    first = next(entry for entry in ready if entry["dataset"] is not None)
+    return f"padbench run --method {first['method']} --dataset {first['dataset']} --profile lite"
 
 
 def _mending(methods: Sequence[dict[str, Any]], problems: Sequence[str]) -> str:

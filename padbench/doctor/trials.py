@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
+from padbench.doctor.training_scenes import TRIED_SCENES, CountedLink, Training, WatchedScenes
 from padbench.errors import UserError
 from padbench.interfaces import FittedScene, HasTrial, Item, Poses, Rendering, Runtime, Trial
 from padbench.methods import Component, Method
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _PATIENCE = 60.0
-# Of the training scenes so many are tried: with a dozen images each they make whole batches.
-_TRAINING_SCENES = 4
 
 
 @dataclass(frozen=True)
@@ -63,19 +62,7 @@ class _Run:
     fit: float
     query: float
     result: Any
-    training: _Training | None = None
-
-
-@dataclass(frozen=True)
-class _Training:
-    """What a detector learnt from: so many of all training scenes."""
-
-    tried: int
-    scenes: int
-
-    @property
-    def factor(self) -> float:
-        return self.scenes / self.tried
+    training: Training | None = None
 
 
 class _Watch:
@@ -105,44 +92,6 @@ class _Watch:
         return (half[-1] - half[0]) / (len(half) - 1)
 
 
-class _Link:
-    """A link of the pose chain that counts the images it is given."""
-
-    def __init__(self, link: Any) -> None:
-        self._link = link
-        self.images = 0
-
-    def estimate(self, images: Tensor, initial: Poses | None) -> Poses:
-        self.images += len(images)
-        found: Poses = self._link.estimate(images, initial)
-        return found
-
-
-class _Scenes(Sequence[FittedScene]):
-    """Fitted scenes that know whether they were asked for."""
-
-    def __init__(self, scenes: list[FittedScene]) -> None:
-        self._scenes = scenes
-        self.used = False
-
-    def __len__(self) -> int:
-        return len(self._scenes)
-
-    @overload
-    def __getitem__(self, index: int) -> FittedScene: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[FittedScene]: ...
-
-    def __getitem__(self, index: int | slice) -> FittedScene | Sequence[FittedScene]:
-        self.used = True
-        return self._scenes[index]
-
-    def __iter__(self) -> Iterator[FittedScene]:
-        self.used = True
-        return iter(self._scenes)
-
-
 @dataclass
 class Trials:
     """Tries methods on the first task of a data set.
@@ -153,6 +102,7 @@ class Trials:
     factory: Any
     device: str
     _known: dict[str, _Tried] = field(default_factory=dict)
+    _shown: dict[str, Any] = field(default_factory=dict)
     _tasks: dict[int | None, tuple[Task, int, int]] = field(default_factory=dict)
 
     def estimate(self, method: Method) -> Estimate:
@@ -246,7 +196,7 @@ class Trials:
     def _detector(
         self,
         component: Component,
-        training: Callable[[Callable[[Sequence[FittedScene]], None]], tuple[float, _Training | None]],
+        training: Callable[[Callable[[Sequence[FittedScene]], None]], tuple[float, Training | None]],
         images: Tensor,
         rendering: Rendering | None,
     ) -> _Tried:
@@ -266,7 +216,7 @@ class Trials:
         tried: Sequence[_Tried],
         batch: int,
         fit: Callable[[Sequence[FittedScene]], None],
-    ) -> tuple[float, _Training | None]:
+    ) -> tuple[float, Training | None]:
         """Fit a detector on the first training scenes; the seconds on all of them, theirs included, and how many.
 
         tested: the test scene, on which methods of posed views are fitted. tried: the parts of the method that were
@@ -276,15 +226,15 @@ class Trials:
         if scenes[0].name == tested.scene.name:
             return self._seconds(lambda: fit([tested]))[0], None
         known, chains = [], []
-        for index in range(min(_TRAINING_SCENES, len(scenes))):
+        for index in range(min(TRIED_SCENES, len(scenes))):
             fitted, links = self._fitted(method, scenes[index])
             known.append(fitted)
             chains.append(links)
-        asked = _Scenes(known)
+        asked = WatchedScenes(known)
         seconds, _ = self._seconds(lambda: fit(asked))
         if not asked.used:
             return seconds, None
-        learnt_from = _Training(len(known), len(scenes))
+        learnt_from = Training(len(known), len(scenes))
         parts = iter(tried)
         each = next(parts).fit if method.representation is not None else 0.0
         for place, part in zip(range(len(method.pose)), parts, strict=False):
@@ -294,18 +244,21 @@ class Trials:
             each += part.fit if estimated else 0.0
         return learnt_from.factor * seconds + len(scenes) * each, learnt_from
 
-    def _fitted(self, method: Method, scene: Scene) -> tuple[FittedScene, list[_Link]]:
+    def _fitted(self, method: Method, scene: Scene) -> tuple[FittedScene, list[CountedLink]]:
         """A training scene with representation and pose chain as they are tried."""
         runtime = Runtime(self.device, 0, _Watch())
         representation: Any = None
         if method.representation is not None:
-            representation = _as_tried(method.representation).build(runtime)
-            representation.fit(scene)
+            key = repr((method.image_size, method.representation.to_dict(), scene.name))
+            if key not in self._shown:
+                self._shown[key] = _as_tried(method.representation).build(runtime)
+                self._shown[key].fit(scene)
+            representation = self._shown[key]
         links = []
         for component in method.pose:
             link: Any = _as_tried(component).build(runtime)
             link.fit(scene, representation)
-            links.append(_Link(link))
+            links.append(CountedLink(link))
         return FittedScene(scene, representation, links), links  # type: ignore[arg-type]
 
     def _scaled(self, component: Component, run: Callable[[Any], _Run]) -> _Tried:
@@ -362,7 +315,7 @@ def _smaller(component: Component, trial: Trial) -> dict[str, Any]:
     return {name: value for name, value in trial.scaled.items() if component.parameters[name] > value}
 
 
-def _share(training: _Training) -> str:
+def _share(training: Training) -> str:
     return f"{training.tried} of {training.scenes:,} training scenes"
 
 
