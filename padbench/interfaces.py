@@ -282,6 +282,17 @@ class HasCategories(Protocol):
 
 
 @runtime_checkable
+class ServesReferences(Protocol):
+    """A data set that says which methods can run on it; asked as a class, before there is anything to read.
+
+    A reader that does not say so serves methods of the reference "posed-views".
+    """
+
+    references: ClassVar[tuple[str, ...]]
+    """The `reference` of their recipes: "posed-views", "mesh", "images" (labelled training images)."""
+
+
+@runtime_checkable
 class MakesData(Protocol):
     """A data set that is made instead of downloaded; asked as a class, before there is anything to read."""
 

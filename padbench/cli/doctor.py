@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 def command(context: click.Context, device: str, threads: int | None, quick: bool, as_json: bool) -> None:
     """Say what this machine can run, what is missing, and how long a run takes. Nothing is downloaded.
 
+    Each method is tried for seconds on a data set that is here, which takes a minute or two in all. What is written
+    are caches: kernels are compiled once, as padbench warmup does, into the cache of numba, or of torch on CUDA, and
+    the index of a large data set's images is kept in the cache folder of padbench. --quick compiles and tries nothing.
+
     Exit code 0 where the profile lite can run, else 1.
 
     Example: padbench doctor
@@ -107,27 +111,29 @@ def _print_methods(report: dict[str, Any], console: Console) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_edge=False)
-    on = report["tried_on"]
-    for heading in ("  method", "lite", "paper", "fit a class", "a query", f"all of {on}" if on else "all"):
-        table.add_column(heading, justify="left" if heading in ("  method", "lite", "paper") else "right")
+    for heading in ("  method", "lite", "paper", "data set", "fit a class", "a query", "all of it"):
+        left = heading in ("  method", "lite", "paper", "data set")
+        table.add_column(heading, justify="left" if left else "right")
     numbers: dict[str, int] = {}
     for entry in report["methods"]:
         cells = [_state(entry["profiles"].get(profile), numbers) for profile in ("lite", "paper")]
-        table.add_row(f"  {entry['method']}", *cells, *_times(entry))
+        table.add_row(f"  {entry['method']}", *cells, entry["dataset"] or "not here", *_times(entry))
     console.print("\nMethods")
     console.print(table)
     if numbers:
         console.print("  weights: " + ", ".join(f"{number} {name}" for name, number in numbers.items()))
         console.print("  to get them: padbench weights download NAME")
+    lacking: dict[str, list[str]] = {}
+    for entry in report["methods"]:
+        if entry["to_get_a_dataset"]:
+            lacking.setdefault(" or ".join(entry["to_get_a_dataset"]), []).append(entry["method"])
+    for commands, methods in lacking.items():
+        console.print(f"  no data set is here for {', '.join(methods)}: {commands}", soft_wrap=True)
     _print_times(report, console)
 
 
 def _print_times(report: dict[str, Any], console: Console) -> None:
     """What was tried, what was not, and how far to trust it."""
-    on = report["tried_on"]
-    if on is None:
-        console.print("  times: not tried")
-        return
     notes: list[str] = []
     reasons: dict[str, list[str]] = {}
     for entry in report["methods"]:
@@ -136,10 +142,13 @@ def _print_times(report: dict[str, Any], console: Console) -> None:
         elif entry["not_estimated"]:
             reasons.setdefault(entry["not_estimated"], []).append(entry["method"])
     tried = "; ".join(dict.fromkeys(notes))
-    console.print(
-        f"  times: estimated from a trial on the first class of {on}{f', whole but for {tried}' if tried else ''}; "
-        "expect them within a factor of two"
-    )
+    if any(entry["estimate"] for entry in report["methods"]):
+        console.print(
+            f"  times: estimated from a trial on the first class{f', whole but for {tried}' if tried else ''}; "
+            "expect them within a factor of two"
+        )
+    elif not reasons:
+        console.print("  times: not tried")
     for reason, methods in reasons.items():
         console.print(f"  no times of {', '.join(methods)}: {reason}")
     load, cores = report["machine"]["load"], report["machine"]["usable_cores"]

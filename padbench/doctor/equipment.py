@@ -9,12 +9,14 @@ from pathlib import Path
 
 from padbench.data_root import dataset_folder
 from padbench.errors import UserError
-from padbench.interfaces import Dataset, MakesData, NamesWeights, Runtime
+from padbench.interfaces import Dataset, MakesData, NamesWeights, Runtime, ServesReferences
 from padbench.methods import Component, Method, resolve_method
 from padbench.plugins import Plugins
 from padbench.progress import SilentProgress
 from padbench.recipes import PROFILES, read_recipe
 from padbench.weights import WeightFile, is_here
+
+_MAKE = "padbench data make"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class DatasetState:
     """One registered data set.
 
     root: its folder, None where there is none. shipped: whether it comes inside its plugin. fault: why it cannot be
-    read, None where it is here. command: what makes or downloads it.
+    read, None where it is here. command: what makes or downloads it. references: of the methods that it serves.
     """
 
     name: str
@@ -31,6 +33,7 @@ class DatasetState:
     shipped: bool
     fault: str | None
     command: str | None
+    references: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -71,30 +74,39 @@ def look_at_methods(plugins: Plugins, device: str) -> list[ProfileState]:
     return states
 
 
-def find_dataset(datasets: Sequence[DatasetState]) -> DatasetState | None:
-    """The data set to try methods on: one that comes with a plugin, else any that is here."""
-    here = [dataset for dataset in datasets if dataset.fault is None]
+def find_dataset(datasets: Sequence[DatasetState], reference: str) -> DatasetState | None:
+    """The data set to try methods of that reference on: one that comes with a plugin, else any that is here."""
+    here = [dataset for dataset in datasets if dataset.fault is None and reference in dataset.references]
     return next((dataset for dataset in here if dataset.shipped), next(iter(here), None))
+
+
+def commands_for(datasets: Sequence[DatasetState], reference: str) -> list[str]:
+    """What gets a data set for methods of that reference, those that are made here before those that are downloaded."""
+    commands = [dataset.command for dataset in datasets if reference in dataset.references and dataset.command]
+    return sorted(commands, key=lambda command: not command.startswith(_MAKE))
 
 
 def _dataset(plugins: Plugins, name: str) -> DatasetState:
     command = None
+    references: tuple[str, ...] = ()
     expected = dataset_folder(name, None)
     root = expected if expected.is_dir() else None
     try:
         factory = plugins.resolve("dataset", name)
         made = isinstance(factory, MakesData)
-        command = f"padbench data {'make' if made else 'download'} {name}"
+        command = f"{_MAKE if made else 'padbench data download'} {name}"
+        references = factory.references if isinstance(factory, ServesReferences) else ("posed-views",)
         # One that can be made would be made at first use, unless its folder is named.
         reader: Dataset = factory(expected if made else None, image_size=None)
         classes = len(reader.classes())
     except UserError as error:
-        return DatasetState(name, root, 0, False, str(error), command)
+        return DatasetState(name, root, 0, False, str(error), command, references)
     except Exception as error:  # a third party's reader
-        return DatasetState(name, root, 0, False, f"{type(error).__name__}: {error}", command)
+        return DatasetState(name, root, 0, False, f"{type(error).__name__}: {error}", command, references)
     module = importlib.import_module(factory.__module__)
     package = Path(str(module.__file__)).resolve().parent
-    return DatasetState(name, reader.root, classes, package in reader.root.resolve().parents, None, command)
+    shipped = package in reader.root.resolve().parents
+    return DatasetState(name, reader.root, classes, shipped, None, command, references)
 
 
 def _profile(plugins: Plugins, name: str, profile: str, runtime: Runtime, built: dict[str, str | None]) -> ProfileState:

@@ -9,6 +9,7 @@ from typing import Any
 from padbench.doctor.equipment import (
     DatasetState,
     ProfileState,
+    commands_for,
     find_dataset,
     look_at_datasets,
     look_at_methods,
@@ -52,33 +53,34 @@ def examine(
     states = look_at_methods(plugins, device)
     problems += dict.fromkeys(problem for state in states for problem in state.problems)
     kernels = None if quick else _kernels(plugins, device, problems, say)
-    chosen = find_dataset(datasets)
     methods = [
-        _method(name, [state for state in states if state.method == name])
+        _method(name, [state for state in states if state.method == name], datasets)
         for name in dict.fromkeys(state.method for state in states)
     ]
-    if not quick and chosen is not None:
-        trials = Trials(plugins.resolve("dataset", chosen.name), device)
-        for entry in methods:
-            ready = {state.profile: state for state in states if state.method == entry["method"] and state.ready}
-            if (state := ready.get(default_profile, ready.get("lite"))) is not None:
-                say(f"trying {entry['method']}")
-                entry["estimate"], entry["not_estimated"] = _estimate(trials, state)
-    runnable = chosen is not None and any(state.ready and state.profile == "lite" for state in states)
+    trials: dict[str, Trials] = {}
+    for entry in [] if quick else methods:
+        ready = {state.profile: state for state in states if state.method == entry["method"] and state.ready}
+        state = ready.get(default_profile, ready.get("lite"))
+        if state is None or (name := entry["dataset"]) is None:
+            continue
+        say(f"trying {entry['method']}")
+        if name not in trials:
+            trials[name] = Trials(plugins.resolve("dataset", name), device)
+        entry["estimate"], entry["not_estimated"] = _estimate(trials[name], state)
+    runnable = any(_runs_lite(entry) for entry in methods)
     if not runnable:
-        what = "no data set is here" if chosen is None else "no method is ready"
-        problems.insert(0, f"the profile lite cannot run: {what}")
+        a_method = any(state.ready and state.profile == "lite" for state in states)
+        problems.insert(0, f"the profile lite cannot run: no {'data set is here' if a_method else 'method is ready'}")
     return {
         "schema": SCHEMA,
         "machine": machine,
         "default_profile": default_profile,
         "kernels": kernels,
         "datasets": [asdict(dataset) | {"root": dataset.root and str(dataset.root)} for dataset in datasets],
-        "tried_on": chosen.name if chosen and not quick else None,
         "methods": methods,
         "problems": problems,
         "runnable": runnable,
-        "next": _next(methods, datasets, chosen, problems, runnable),
+        "next": _next(methods, datasets, problems, runnable),
     }
 
 
@@ -101,7 +103,14 @@ def _kernels(
     return found
 
 
-def _method(name: str, states: Sequence[ProfileState]) -> dict[str, Any]:
+def _runs_lite(entry: dict[str, Any]) -> bool:
+    return entry["dataset"] is not None and entry["profiles"].get("lite", {}).get("ready", False)
+
+
+def _method(name: str, states: Sequence[ProfileState], datasets: Sequence[DatasetState]) -> dict[str, Any]:
+    """The method with the data set that is here for it or, where none is, the commands that get one."""
+    reference = next((state.resolved.reference for state in states if state.resolved is not None), None)
+    dataset = find_dataset(datasets, reference) if reference else None
     return {
         "method": name,
         "profiles": {
@@ -115,6 +124,8 @@ def _method(name: str, states: Sequence[ProfileState]) -> dict[str, Any]:
             }
             for state in states
         },
+        "dataset": dataset.name if dataset else None,
+        "to_get_a_dataset": commands_for(datasets, reference) if reference and dataset is None else [],
         "estimate": None,
         "not_estimated": None,
     }
@@ -140,14 +151,17 @@ def _estimate(trials: Trials, state: ProfileState) -> tuple[dict[str, Any] | Non
 def _next(
     methods: Sequence[dict[str, Any]],
     datasets: Sequence[DatasetState],
-    chosen: DatasetState | None,
     problems: Sequence[str],
     runnable: bool,
 ) -> str:
     """One line that says what to do."""
-    if chosen is None:
+    if all(dataset.fault is not None for dataset in datasets):
         command = next((dataset.command for dataset in datasets if dataset.command), None)
         return f"get a data set: {command}" if command else "install a plugin with data sets: pip install padbench"
+    ready = [entry for entry in methods if entry["profiles"].get("lite", {}).get("ready", False)]
+    lacking = [command for entry in ready for command in entry["to_get_a_dataset"]]
+    if not runnable and lacking:
+        return f"get a data set: {lacking[0]}"
     if not runnable:
         return _mending(methods, problems[1:])
     estimated = [entry for entry in methods if entry["estimate"]]
@@ -155,9 +169,9 @@ def _next(
         best = min(estimated, key=lambda entry: float(entry["estimate"]["total_seconds"]))
         profile = best["estimate"]["profile"]
         took = duration(best["estimate"]["total_seconds"])
-        return f"padbench run --method {best['method']} --dataset {chosen.name} --profile {profile} (about {took})"
-    ready = next(entry for entry in methods if entry["profiles"].get("lite", {}).get("ready"))
-    return f"padbench run --method {ready['method']} --dataset {chosen.name} --profile lite"
+        return f"padbench run --method {best['method']} --dataset {best['dataset']} --profile {profile} (about {took})"
+    first = next(entry for entry in ready if entry["dataset"] is not None)
+    return f"padbench run --method {first['method']} --dataset {first['dataset']} --profile lite"
 
 
 def _mending(methods: Sequence[dict[str, Any]], problems: Sequence[str]) -> str:

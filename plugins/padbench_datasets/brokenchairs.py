@@ -48,6 +48,8 @@ class BrokenChairsDataset:
     """
 
     name = "brokenchairs"
+    references: ClassVar[tuple[str, ...]] = ("mesh", "images")
+    """See `padbench.interfaces.ServesReferences`."""
     remedy: ClassVar[str | None] = None
     """What a person does whose data set is missing, where that is not to download it."""
 

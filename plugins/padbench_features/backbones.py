@@ -48,6 +48,7 @@ _SAM_ENCODERS: dict[str, dict[str, Any]] = {
     "sam_vit_l": {"embed_dim": 1024, "depth": 24, "num_heads": 16, "global_attn_indexes": (5, 11, 17, 23)},
     "sam_vit_h": {"embed_dim": 1280, "depth": 32, "num_heads": 16, "global_attn_indexes": (7, 15, 23, 31)},
 }
+_TIMM_NAMES = {"efficientnet_lite0": "tf_efficientnet_lite0"}
 
 
 def load_backbone(name: str, device: str) -> Backbone:
@@ -59,9 +60,26 @@ def load_backbone(name: str, device: str) -> Backbone:
     weight = backbone_weight(name)
     if name in _SAM_ENCODERS:
         return sam_image_encoder(weight, device, **_SAM_ENCODERS[name])
+    state = load(weight)
+    network = build_network(name)
     if name == "efficientnet_lite0":
-        return _timm_backbone("tf_efficientnet_lite0", weight, device, rename=timm_efficientnet_names)
-    return _timm_backbone(name, weight, device)
+        state = timm_efficientnet_names(state, network)
+    return timm_backbone(_frozen(network, state, weight, device), weight)
+
+
+def build_network(name: str) -> nn.Module:
+    """The network that `load_backbone` loads weights into, with random ones.
+
+    Raises UserError for a network without intermediate feature maps.
+    """
+    network: nn.Module
+    if name in _SAM_ENCODERS:
+        network = _sam_encoder(**_SAM_ENCODERS[name])
+        return network
+    network = timm.create_model(_TIMM_NAMES.get(name, name), pretrained=False)
+    if not hasattr(network, "forward_intermediates"):
+        raise UserError(f"timm's {name} gives no intermediate feature maps: choose another extractor")
+    return network
 
 
 def backbone_weight(name: str) -> WeightFile:
@@ -86,7 +104,14 @@ def sam_image_encoder(
     """The image encoder of Segment Anything (Kirillov et al. 2023) from a checkpoint of the whole model."""
     prefix = "image_encoder."
     state = {k.removeprefix(prefix): v for k, v in load(weight).items() if k.startswith(prefix)}
-    encoder = ImageEncoderViT(
+    encoder = _sam_encoder(embed_dim, depth, num_heads, global_attn_indexes, image_size)
+    return sam_backbone(_frozen(encoder, state, weight, device), weight, image_size)
+
+
+def _sam_encoder(
+    embed_dim: int, depth: int, num_heads: int, global_attn_indexes: Sequence[int], image_size: int = 1024
+) -> ImageEncoderViT:
+    return ImageEncoderViT(
         img_size=image_size,
         patch_size=16,
         embed_dim=embed_dim,
@@ -100,8 +125,10 @@ def sam_image_encoder(
         window_size=14,
         global_attn_indexes=tuple(global_attn_indexes),
     )
-    _load_strictly(encoder, state, weight)
-    encoder.eval().requires_grad_(False).to(device)
+
+
+def sam_backbone(encoder: nn.Module, weight: WeightFile, image_size: int = 1024) -> Backbone:
+    """What an image encoder of Segment Anything gives; its weights are in place."""
     return Backbone(
         layers=(Layer("image_encoder.neck", 16, 256),),
         mean=(123.675 / 255, 116.28 / 255, 103.53 / 255),
@@ -140,20 +167,8 @@ def timm_efficientnet_names(state: dict[str, Tensor], network: Any) -> dict[str,
     return {rename(name): value for name, value in state.items()}
 
 
-def _timm_backbone(
-    name: str,
-    weight: WeightFile,
-    device: str,
-    rename: Callable[[dict[str, Tensor], Any], dict[str, Tensor]] | None = None,
-) -> Backbone:
-    state = load(weight)
-    network: Any = timm.create_model(name, pretrained=False)
-    if not hasattr(network, "forward_intermediates"):
-        raise UserError(f"timm's {name} gives no intermediate feature maps: choose another extractor")
-    if rename is not None:
-        state = rename(state, network)
-    _load_strictly(network, state, weight)
-    network.eval().requires_grad_(False).to(device)
+def timm_backbone(network: Any, weight: WeightFile) -> Backbone:
+    """What a network of timm gives; its weights are in place."""
 
     def forward(images: Tensor, layers: Sequence[int]) -> list[Tensor]:
         maps: list[Tensor] = network.forward_intermediates(
@@ -187,9 +202,11 @@ def _timm_weights(name: str) -> WeightFile:
     )
 
 
-def _load_strictly(network: nn.Module, state: dict[str, Tensor], weight: WeightFile) -> None:
+def _frozen(network: nn.Module, state: dict[str, Tensor], weight: WeightFile, device: str) -> nn.Module:
+    """The network in evaluation with the weights; raises UserError unless they are exactly its own."""
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"the weights {weight.name} are not those of this network: {reason}") from error
+    return network.eval().requires_grad_(False).to(device)

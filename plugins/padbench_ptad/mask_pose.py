@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from padbench.errors import UserError
-from padbench.interfaces import Poses, Representation, Runtime
+from padbench.interfaces import Poses, Representation, Runtime, Trial
 from padbench.scene import Cameras, Scene
 from padbench_gaussians.camera_rig import focus
 from padbench_gaussians.mesh_representation import MeshSplatting
@@ -59,6 +59,8 @@ class MaskAlignment:
     rate. Every search starts at omega = v = 0 and theta = 1. threshold: of `masks.foreground`. Implements
     `interfaces.PoseEstimator`.
     """
+
+    trial = Trial("steps", (10, 40))
 
     def __init__(
         self,

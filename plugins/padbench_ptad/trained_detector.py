@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from safetensors import SafetensorError
@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 
 from padbench.atomic import write_atomically
 from padbench.errors import UserError
-from padbench.interfaces import FittedScene, Prediction, Rendering, Runtime
+from padbench.interfaces import FittedScene, Prediction, Rendering, Runtime, Trial
 from padbench_ptad.examples import ExampleMaker
 from padbench_ptad.network import Judgement
 from padbench_ptad.training import Schedule, train
@@ -28,6 +28,8 @@ class TrainedDetector:
 
     build: makes the network, not yet trained. size: side in px that it sees. Implements `interfaces.Detector`.
     """
+
+    trial: ClassVar[Trial] = Trial("epochs", (1, 3))
 
     def __init__(
         self,

@@ -58,7 +58,6 @@ def test_the_report_has_the_documented_parts(examined: tuple[dict[str, Any], Pat
         "default_profile",
         "kernels",
         "datasets",
-        "tried_on",
         "methods",
         "problems",
         "runnable",
@@ -68,9 +67,9 @@ def test_the_report_has_the_documented_parts(examined: tuple[dict[str, Any], Pat
     assert machine["threads"] == 1 and machine["memory_bytes"] >= machine["available_memory_bytes"] > 0
     assert set(machine["free_disk_bytes"]) == {"data", "cache"} and {"python", "torch"} <= set(machine["libraries"])
     assert report["default_profile"] == ("paper" if machine["device"] == "cuda" else "lite")
-    assert report["runnable"] is True and report["kernels"] is None and report["tried_on"] is None
+    assert report["runnable"] is True and report["kernels"] is None
     for entry in report["methods"]:
-        assert set(entry) == {"method", "profiles", "estimate", "not_estimated"}
+        assert set(entry) == {"method", "profiles", "dataset", "to_get_a_dataset", "estimate", "not_estimated"}
         for profile in entry["profiles"].values():
             assert set(profile) == {"ready", "missing_weights", "problems"}
             assert profile["ready"] == (not profile["missing_weights"] and not profile["problems"])
@@ -98,6 +97,21 @@ def test_absent_data_come_with_their_command_and_nothing_is_made(examined: tuple
     assert not (site / "data").exists() and not (site / "home").exists()
 
 
+def test_each_method_has_a_data_set_that_serves_it_or_the_commands_for_one(
+    examined: tuple[dict[str, Any], Path],
+) -> None:
+    """Only bricks are here, which have posed views and neither meshes nor training labels."""
+    methods = {entry["method"]: entry for entry in examined[0]["methods"]}
+    posed = {"igspad", "splatpose", "omniposead", "rpe-pad"}
+    assert {name for name, entry in methods.items() if entry["dataset"] == "bricks"} == posed
+    for name in methods.keys() - posed:
+        assert methods[name]["dataset"] is None
+        assert methods[name]["to_get_a_dataset"] == [
+            "padbench data make chairs",
+            "padbench data download brokenchairs",
+        ]
+
+
 def test_absent_weights_are_named_for_the_profile_that_needs_them(examined: tuple[dict[str, Any], Path]) -> None:
     methods = {entry["method"]: entry["profiles"] for entry in examined[0]["methods"]}
     for name, files in (
@@ -123,7 +137,9 @@ def test_components_name_the_weights_that_they_load() -> None:
             assert named == set(built.weights() if isinstance(built, UsesWeights) else ()), component.name
 
 
-def toys(recipe: Path, dataset: str, detector: str = "harness.toy:Difference") -> Plugins:
+def toys(
+    recipe: Path, dataset: str, detector: str = "harness.toy:Difference", shapes: str = "harness.toy:Absent"
+) -> Plugins:
     module = ModuleType("toy_plugin")
 
     def register(registry: Any) -> None:
@@ -142,6 +158,8 @@ def toys(recipe: Path, dataset: str, detector: str = "harness.toy:Difference") -
             registry.pose_estimator(name, f"harness.{target}")
         registry.detector("difference", detector)
         registry.detector("timed-difference", "harness.timed_toys:TimedDifference")
+        registry.detector("timed-learner", "harness.timed_toys:TimedLearner")
+        registry.dataset("shapes", shapes)
         registry.method("toy", recipe)
 
     module.padbench_register = register  # type: ignore[attr-defined]
@@ -235,6 +253,38 @@ def test_the_time_of_a_run_is_that_of_the_whole_recipe(examine: Examine, monkeyp
         "timed-pose: 30 of 300 steps",
         "timed-training: 2 of 10 epochs, 1 of 6 copies",
     ]
+
+
+LEARNS = (
+    RECIPE.replace("posed-views", "mesh")
+    .replace(", {name: timed-training}", "")
+    .replace("timed-difference", "timed-learner")
+)
+
+
+def test_a_method_on_meshes_is_tried_on_the_data_set_that_has_them(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four of forty training scenes are learnt from; 43 are fitted, and the poses of 80 images are estimated."""
+    Clock.now, TimedPose.used = 0.0, False
+    monkeypatch.setattr(trials, "timer_for", lambda device: Clock())
+    monkeypatch.setattr(trials, "time", Clock())
+    machine = {"recipe": LEARNS, "shapes": "harness.timed_toys:ToyShapes"}
+    (entry,) = json.loads(examine("--json", **machine).stdout)["methods"]
+    assert (entry["dataset"], entry["not_estimated"]) == ("shapes", None)
+    scene, query = 5 + 18 + 2 * 5000 + 1, 3 + 300 / 4
+    fit = (3 + 40) * scene + 40 * (7 + 2 * query + 2 * 10)
+    assert entry["estimate"]["fit_seconds"] == pytest.approx(fit)
+    assert entry["estimate"]["total_seconds"] == pytest.approx(fit + (18 + 1) * (query + 0.5 + 0.125))
+    assert entry["estimate"]["tried"][-1] == "timed-learner: 3 of 10 epochs, 4 of 40 training scenes"
+    assert "padbench run --method toy --dataset shapes --profile lite" in examine(**machine).stdout.splitlines()[-1]
+
+
+def test_a_method_without_its_data_set_is_told_how_to_get_one(examine: Examine) -> None:
+    """The toys that are here have no meshes."""
+    result = examine(recipe=LEARNS)
+    assert result.exit_code == 1
+    assert "the profile lite cannot run: no data set is here" in result.stdout
 
 
 def test_a_trial_that_takes_too_long_is_ended(examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:

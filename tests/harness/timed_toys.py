@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor
 
-from harness.toy import Difference, FirstView, MeanView
+from harness.toy import SIZE, Difference, FirstView, MeanView, ToyDataset
 from padbench.interfaces import FittedScene, Poses, Prediction, Rendering, Representation, Runtime, Trial
-from padbench.scene import Scene
+from padbench.scene import LabelledImage, Scene, Task
 from padbench.weights import WeightFile
 
 RECIPE = """
@@ -119,6 +122,42 @@ class TimedDifference(Difference):
     def score(self, images: Tensor, references: Rendering | None) -> Prediction:
         Clock.now += 0.125
         return super().score(images, references)
+
+
+class TimedLearner(TimedDifference):
+    """Fits in 7 s a training scene, the poses of its images, and 2 s an epoch for every scene."""
+
+    trial = Trial("epochs", (1, 3))
+
+    def __init__(self, runtime: Runtime, *, epochs: int = 10) -> None:
+        super().__init__(runtime)
+        self.epochs = epochs
+
+    def fit(self, fitted: Sequence[FittedScene]) -> None:
+        for known in fitted:
+            Clock.now += 7
+            for image in known.scene.labelled:
+                poses = None
+                for link in known.pose:
+                    poses = link.estimate(image.image()[None], poses)
+        Clock.now += 2 * self.epochs * len(fitted)
+
+
+class ToyShapes(ToyDataset):
+    """One class of three shapes with meshes, six queries of each, and forty others with two labelled images each."""
+
+    references: ClassVar[tuple[str, ...]] = ("mesh", "images")
+
+    def classes(self) -> Sequence[str]:
+        return ["A"]
+
+    def task(self, name: str) -> Task:
+        (scene,) = super().task(name).test
+        labels = [LabelledImage(str(i), lambda: np.zeros((SIZE, SIZE, 3), np.float32), None) for i in range(2)]
+        training = [
+            replace(scene, name=f"training {i}", queries=(), mesh=Path("a.obj"), labelled=labels) for i in range(40)
+        ]
+        return Task(name, training, [replace(scene, name=f"test {i}", mesh=Path("b.obj")) for i in range(3)])
 
 
 class Weighed(Difference):

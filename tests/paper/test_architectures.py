@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import importlib.util
-from functools import partial
 from typing import Any
 
 import pytest
-import timm
 import torch
 from segment_anything import sam_model_registry
-from segment_anything.modeling import ImageEncoderViT
 
-from padbench_features import backbones
+from padbench.methods import resolve_method
+from padbench.plugins import load_plugins
+from padbench_features.backbones import backbone_weight, build_network, sam_backbone, timm_backbone
 from padbench_features.extractors import FeatureExtractor
+from padbench_ptad.network import SingleImagePyramid
 from padbench_rpepad.backbone import Backbone
 from paper.random_networks import WriteWeights
 
 MILLION = 1e6
 
 
-def test_efficientnet_b4_gives_the_maps_of_the_pad_scoring(random_weights: WriteWeights) -> None:
+@pytest.mark.parametrize("method", ["omniposead", "splatpose", "rpe-pad"])
+def test_efficientnet_b4_gives_the_maps_of_the_pad_scoring(method: str, random_weights: WriteWeights) -> None:
     """24, 32, 56 and 160 channels at strides 2 to 16; 19.3 million parameters (Tan and Le 2019, Table 2: 19)."""
     random_weights("EfficientNet-B4")
-    extractor = FeatureExtractor("tf_efficientnet_b4", "cpu", input_size=224, strides=[2, 4, 8, 16])
+    stated = resolve_method(load_plugins(), method, "paper").detector.parameters
+    assert stated["extractor"] == "tf_efficientnet_b4"
+    extractor = FeatureExtractor(stated["extractor"], "cpu", input_size=stated["input_size"], strides=stated["strides"])
     maps = extractor.maps(torch.rand(1, 3, 200, 200))
     assert [tuple(level.shape) for level in maps] == [
         (1, 24, 112, 112),
@@ -32,7 +35,7 @@ def test_efficientnet_b4_gives_the_maps_of_the_pad_scoring(random_weights: Write
         (1, 160, 14, 14),
     ]
     assert all(bool(level.isfinite().all()) for level in maps)
-    assert parameters(timm.create_model("tf_efficientnet_b4")) == pytest.approx(19.34, abs=0.05)
+    assert parameters(build_network("tf_efficientnet_b4")) == pytest.approx(19.34, abs=0.05)
 
 
 @pytest.mark.parametrize(("name", "millions"), [("sam_vit_b", 89.7), ("sam_vit_l", 308.3), ("sam_vit_h", 637.0)])
@@ -40,30 +43,35 @@ def test_sam_encoders_are_those_of_segment_anything(name: str, millions: float) 
     """Name by name and shape by shape: a strict load of the released file succeeds. Nothing is allocated."""
     with torch.device("meta"):
         published = sam_model_registry[name.removeprefix("sam_")]().image_encoder
-        ours = ImageEncoderViT(
-            img_size=1024,
-            patch_size=16,
-            mlp_ratio=4,
-            out_chans=256,
-            qkv_bias=True,
-            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-            use_rel_pos=True,
-            window_size=14,
-            **backbones._SAM_ENCODERS[name],
-        )
-    assert parameters(published) == pytest.approx(millions, abs=0.1)
+        ours = build_network(name)
+        backbone = sam_backbone(ours, backbone_weight(name))
+        (features,) = backbone.forward(torch.empty(1, 3, backbone.input_size, backbone.input_size), [0])
+    assert parameters(ours) == pytest.approx(millions, abs=0.1)
     assert shapes(ours) == shapes(published)
+    assert backbone.input_size == 1024 and backbone.fixed_size
+    assert features.shape == (1, 256, 64, 64) and backbone.layers[0].stride == 16
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("resnet18", 11.69), ("wide_resnet50_2", 68.88), ("cait_m48_448", 356.5)]
+    ("name", "millions", "strides"),
+    [
+        ("resnet18", 11.69, [2, 4, 8, 16, 32]),
+        ("wide_resnet50_2", 68.88, [2, 4, 8, 16, 32]),
+        ("cait_m48_448", 356.5, [16] * 48),
+    ],
 )
-def test_the_other_extractors_of_igspad_table_1(name: str, millions: float) -> None:
-    """They have the sizes of their papers and give maps."""
+def test_the_other_extractors_of_igspad_table_1(name: str, millions: float, strides: list[int]) -> None:
+    """They have the sizes of their papers, and each map has the stride and the channels that it is said to have."""
     with torch.device("meta"):
-        network: Any = timm.create_model(name)
+        network = build_network(name)
+        backbone = timm_backbone(network.eval(), backbone_weight(name))
+        size = backbone.input_size
+        maps = backbone.forward(torch.empty(1, 3, size, size), range(len(backbone.layers)))
     assert parameters(network) == pytest.approx(millions, rel=0.002)
-    assert hasattr(network, "forward_intermediates")
+    assert [layer.stride for layer in backbone.layers] == strides
+    assert [tuple(level.shape) for level in maps] == [
+        (1, layer.channels, size // layer.stride, size // layer.stride) for layer in backbone.layers
+    ]
 
 
 def test_the_backbone_of_rpe_pad_is_resnet_50(random_weights: WriteWeights) -> None:
@@ -73,6 +81,15 @@ def test_the_backbone_of_rpe_pad_is_resnet_50(random_weights: WriteWeights) -> N
     assert parameters(backbone) == pytest.approx(23.51, abs=0.02)
     assert all(parameter.requires_grad for parameter in backbone.parameters())
     assert backbone.eval()(backbone.prepare(torch.rand(1, 3, 224, 160))).shape == (1, 2048, 7, 5)
+
+
+def test_resnet18_fpn_has_the_size_that_its_recipe_says_differs() -> None:
+    sizes = resolve_method(load_plugins(), "resnet18-fpn", "paper").detector.parameters
+    with torch.device("meta"):
+        network = SingleImagePyramid(
+            width=sizes["width"], pretrained=False, pyramid_width=sizes["pyramid_width"], hidden=sizes["hidden"]
+        )
+    assert parameters(network) == pytest.approx(18.17, abs=0.005)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("nerfstudio") is None, reason="nerfstudio is not installed")
