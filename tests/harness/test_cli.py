@@ -185,7 +185,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_resumes(site: Path, data
 def test_an_output_folder_that_cannot_be_written(site: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = padbench(site, *RUN, "--data", str(data), "--classes", "01Duck", "--out", str(tmp_path / "file" / "runs"))
-    assert_one_sentence(result, str(tmp_path / "file"), "--out")
+    assert_one_sentence(result, str(tmp_path / "file"), "choose another")
 
 
 def test_warming_up_reaches_the_kernels(tmp_path: Path) -> None:

@@ -178,7 +178,10 @@ def test_without_viser_one_sentence_names_the_extra(run: RunFolder, monkeypatch:
 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     run = _write(tmp_path, None)
-    code = "import sys; from padbench.cli import main; main()"
+    # A test run in the background of a shell inherits an ignored SIGINT.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from padbench.cli import main; main()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code, "view", str(run.path), "--3d", "--port", "18080"],
         stdout=subprocess.PIPE,
