@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ class SceneViewer:
     def __init__(self, scene: PosedScene, port: int) -> None:
         """Start to serve on this machine only."""
         self._scene = scene
+        # viser answers every change of a control in a thread of its own: the last one to show must see the last change.
+        self._showing = threading.Lock()
         self.nodes: dict[str, Any] = {}
         self._server = viser.ViserServer(host="localhost", port=port, verbose=False)
         self.port: int = self._server.get_port()
@@ -64,6 +67,10 @@ class SceneViewer:
 
     def show(self) -> None:
         """Show the cameras of the chosen query, or all, and say what is known of it."""
+        with self._showing:
+            self._show()
+
+    def _show(self) -> None:
         for query in self._scene.queries:
             chosen = query.query.id == self.query.value
             for kind in query.cameras:
